@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Files -> validated settings, with file:line for every complaint.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <tl/expected.hpp>
+
+#include "config/settings.h"
+
+namespace sallyport::config {
+
+/// One thing wrong with the files.
+struct Complaint {
+    std::filesystem::path file;
+    /// From 1; 0 where the complaint is about the file as a whole.
+    unsigned line = 0;
+    /// "underlay.mtu", "vm_port.vm1.mac"; empty where no key is at fault.
+    std::string key;
+    std::string wrong;
+    std::string right;
+
+    /// "FILE:LINE: KEY: WRONG; RIGHT"
+    [[nodiscard]] std::string message() const;
+};
+
+template<class T>
+using Loaded = tl::expected<T, std::vector<Complaint>>;
+
+/// Loads the main file and every *.conf file of the tenants' directory. Needs no privilege and no
+/// DPDK. Thread: any.
+/// @param tenants_directory wins over the main file's tenants.directory; a relative path in the
+///        main file is relative to that file's folder
+/// @return the settings, or all complaints of all files, ordered by file and line
+Loaded<Settings> load(const std::filesystem::path& main_file,
+                      const std::optional<std::filesystem::path>& tenants_directory);
+
+/// Loads one more tenant file beside the settings that run ("tenant add FILE"): a complaint also
+/// for what clashes with the running tenants.
+Loaded<TenantSettings> load_tenant(const std::filesystem::path& file, const Settings& running);
+
+/// Settings in the files' own syntax, every key with its value in force ("show config").
+std::string to_config_text(const Settings& settings);
+
+} // namespace sallyport::config

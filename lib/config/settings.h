@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Validated settings: what the files say, as values. docs/configuration.md describes every key.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "net/ip_address.h"
+#include "net/mac_address.h"
+
+namespace sallyport::config {
+
+/// One VM port of a tenant file: section [vm_port.NAME].
+struct VmPortSettings {
+    std::string name;
+    /// DPDK device arguments: "net_tap0,iface=blue1", "0000:03:00.2", ...
+    std::string device;
+    /// MACs the VM may send from, ascending; empty: any (key "mac = any").
+    std::vector<net::MacAddress> macs;
+
+    bool operator==(const VmPortSettings&) const = default;
+};
+
+/// One static fdb entry. Exactly one of the two targets is set.
+struct FdbSettings {
+    net::MacAddress mac;
+    std::string vm_port;
+    std::optional<net::IpAddress> vtep;
+
+    bool operator==(const FdbSettings&) const = default;
+};
+
+/// One tenant file.
+struct TenantSettings {
+    std::filesystem::path file;
+    std::string name;
+    std::uint32_t vni = 0;
+    net::IpAddress local_vtep;
+    std::uint16_t udp_port = 4789;
+    /// Default: the largest that the underlay's MTU carries, at most 1500.
+    std::uint16_t mtu = 1500;
+    bool learning = true;
+    bool flooding = true;
+    bool pass_inner_vlan = false;
+    /// Zero: learned entries do not age.
+    std::chrono::seconds ageing_time{300};
+    /// Bound on learned entries of the tenant.
+    std::uint32_t max_learned = 4096;
+    std::vector<net::IpAddress> remote_vteps;
+    std::vector<VmPortSettings> vm_ports;
+    std::vector<FdbSettings> fdb;
+
+    bool operator==(const TenantSettings&) const = default;
+};
+
+struct UplinkSettings {
+    std::string name;
+    std::string device;
+    /// Kernel interface whose carrier tells the link state; empty: what the driver reports, if any.
+    std::string interface;
+
+    bool operator==(const UplinkSettings&) const = default;
+};
+
+/// A next hop given by the operator; wins over what the kernel knows.
+struct NextHopSettings {
+    net::IpAddress address;
+    net::MacAddress mac;
+    /// Name of the one uplink it is for; empty: both.
+    std::string uplink;
+
+    bool operator==(const NextHopSettings&) const = default;
+};
+
+enum class UdpChecksum : std::uint8_t {
+    /// Zero over IPv4 (RFC 7348 section 5), computed over IPv6 (RFC 8200 section 8.1).
+    automatic,
+    /// Zero over both (RFC 6935, RFC 6936).
+    zero,
+    computed,
+};
+
+struct UnderlaySettings {
+    /// Largest outer IP packet, octets.
+    std::uint16_t mtu = 1600;
+    /// Name of the TAP interface through which Linux sees the underlay; empty: no host port.
+    std::string host_port = "sallyport0";
+    /// Addresses the process gives to the host port; none: the operator's tools do.
+    std::vector<net::IpPrefix> addresses;
+    /// MAC of the underlay; absent: the first uplink's.
+    std::optional<net::MacAddress> mac;
+    std::uint8_t ttl = 64;
+    /// Absent: copied from the inner header (RFC 2983 uniform model).
+    std::optional<std::uint8_t> dscp;
+    bool dont_fragment = true;
+    UdpChecksum udp_checksum = UdpChecksum::automatic;
+    /// Take VXLAN over IPv6 with a zero UDP checksum (RFC 6936 wants this to be configured).
+    bool accept_udp6_zero_checksum = false;
+    /// Range of the UDP source port, both ends included, host byte order (RFC 7348 section 5).
+    std::uint16_t source_port_first = 49152;
+    std::uint16_t source_port_last = 65535;
+    std::vector<NextHopSettings> next_hops;
+
+    bool operator==(const UnderlaySettings&) const = default;
+};
+
+struct FailoverSettings {
+    /// Index of the uplink that is active when both are up at the start.
+    std::uint8_t primary = 0;
+    /// Polling of the link state, the net below the events.
+    std::chrono::milliseconds poll_interval{10};
+    /// Announcements of each local vtep after a switch, and their spacing.
+    std::uint8_t announce_count = 3;
+    std::chrono::milliseconds announce_interval{100};
+
+    bool operator==(const FailoverSettings&) const = default;
+};
+
+enum class WorkerIdle : std::uint8_t { sleep, spin };
+
+struct WorkerSettings {
+    WorkerIdle idle = WorkerIdle::sleep;
+    /// Longest nap of an idle worker: what it may add to the latency of the first packet.
+    std::chrono::microseconds max_sleep{100};
+
+    bool operator==(const WorkerSettings&) const = default;
+};
+
+struct LimitSettings {
+    std::uint16_t tenants = 4096;
+    std::uint32_t fdb_entries = 131072;
+    /// Pairs of tenant and remote vtep.
+    std::uint32_t tunnels = 131072;
+    /// Packet buffers shared by all ports.
+    std::uint32_t buffers = 16384;
+
+    bool operator==(const LimitSettings&) const = default;
+};
+
+enum class LogFormat : std::uint8_t { text, json };
+
+struct LogSettings {
+    /// trace, debug, info, warning, error
+    std::string level = "info";
+    LogFormat format = LogFormat::text;
+    /// Empty: standard error.
+    std::filesystem::path file;
+
+    bool operator==(const LogSettings&) const = default;
+};
+
+struct Settings {
+    std::filesystem::path file;
+    /// Default: the host's name.
+    std::string node;
+    LogSettings log;
+    UnderlaySettings underlay;
+    /// Two: the uplink index is the order in the file. None only where no main file was given.
+    std::vector<UplinkSettings> uplinks;
+    FailoverSettings failover;
+    WorkerSettings workers;
+    LimitSettings limits;
+    /// Unix socket of the shell; empty: none.
+    std::filesystem::path shell_socket = "/run/sallyport/sallyport.sock";
+    std::filesystem::path tenants_directory;
+    /// By file name.
+    std::vector<TenantSettings> tenants;
+
+    bool operator==(const Settings&) const = default;
+};
+
+} // namespace sallyport::config

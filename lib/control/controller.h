@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The control thread: owns all state, turns files, commands, netlink, links and learned addresses
+// into row changes. Everything here is called from the control thread only; other threads use post().
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "config/settings.h"
+#include "datapath/software_path.h"
+#include "failover/state_machine.h"
+#include "overlay/row.h"
+
+namespace sallyport::control {
+
+class EventLoop;
+
+/// What the commands and telemetry show. Plain values, copied out.
+struct PortReport {
+    std::uint16_t dpdk_id = 0;
+    std::string name;
+    datapath::PortRole role = datapath::PortRole::vm_port;
+    std::string tenant; // vm ports only
+    std::string device;
+    std::string driver;
+    std::string interface; // kernel interface, empty if none
+    net::MacAddress mac;
+    std::vector<net::MacAddress> allowed_macs; // vm ports only; empty: any
+    std::uint16_t mtu = 0;
+    std::uint16_t rx_queues = 0;
+    std::uint16_t tx_queues = 0;
+    bool link_up = false;
+    std::uint32_t link_speed_mbps = 0;
+    bool promiscuous = false;
+    datapath::PortCounters counters;
+    datapath::DropCounts drops{};
+};
+
+struct UplinkReport {
+    std::string name;
+    overlay::UplinkIndex index = 0;
+    bool active = false;
+    bool link_up = false;
+    bool administratively_up = false;
+    /// Where the link state comes from: "carrier of IF", "driver event", "polling".
+    std::string link_source;
+    std::uint64_t switches_to = 0;
+    std::optional<std::chrono::system_clock::time_point> last_change;
+};
+
+struct FailoverReport {
+    std::optional<std::string> active;
+    std::string last_reason;
+    std::uint64_t switches = 0;
+    std::vector<UplinkReport> uplinks;
+};
+
+struct NextHopReport {
+    net::IpAddress address;
+    bool configured = false;
+    struct Link {
+        std::string uplink;
+        std::optional<net::MacAddress> source;
+        std::optional<net::MacAddress> destination;
+    };
+    std::vector<Link> links;
+};
+
+struct VtepReport {
+    net::IpAddress address;
+    /// Local ones have no next hop.
+    bool local = false;
+    std::optional<net::IpAddress> next_hop;
+    bool resolved = false;
+    std::vector<std::string> tenants;
+};
+
+struct FdbReport {
+    std::string tenant;
+    net::MacAddress mac;
+    /// Exactly one of the two.
+    std::string vm_port;
+    std::optional<net::IpAddress> vtep;
+    overlay::FdbOrigin origin = overlay::FdbOrigin::learned;
+    std::optional<std::chrono::seconds> idle;
+};
+
+struct TenantReport {
+    config::TenantSettings settings;
+    std::uint32_t learned_entries = 0;
+    std::uint32_t configured_entries = 0;
+    /// Stations not learned because max_learned or limits.fdb_entries was reached.
+    std::uint64_t learn_refused = 0;
+    /// Learned entries that changed place.
+    std::uint64_t moves = 0;
+    datapath::TenantCounters counters;
+};
+
+class Controller {
+  public:
+    /// Opens ports, installs all rows, starts the workers. EAL must be up. What was done is undone
+    /// when it fails.
+    /// @param loop must outlive the controller
+    static Expected<std::unique_ptr<Controller>> start(const config::Settings& settings,
+                                                       EventLoop& loop);
+    /// Stops the workers, closes the ports.
+    virtual ~Controller() = default;
+
+    // Commands. Names are as in the files; an unknown name is an Error that lists what there is.
+    virtual Expected<void> add_tenant(const std::filesystem::path& file) = 0;
+    virtual Expected<void> remove_tenant(const std::string& name) = 0;
+    virtual Expected<void> add_fdb(const std::string& tenant, const config::FdbSettings& entry) = 0;
+    /// Static or learned.
+    virtual Expected<void> remove_fdb(const std::string& tenant, const net::MacAddress& mac) = 0;
+    virtual Expected<void> set_uplink(const std::string& uplink, bool administratively_up) = 0;
+    virtual Expected<failover::Switch> switch_uplink() = 0;
+    virtual void clear_counters() = 0;
+
+    // Questions.
+    [[nodiscard]] virtual const config::Settings& settings() const = 0; // with tenants as they run
+    [[nodiscard]] virtual std::vector<PortReport> ports() const = 0;
+    [[nodiscard]] virtual FailoverReport failover() const = 0;
+    [[nodiscard]] virtual std::vector<NextHopReport> next_hops() const = 0;
+    [[nodiscard]] virtual std::vector<VtepReport> vteps() const = 0;
+    /// @param tenant empty: of all
+    [[nodiscard]] virtual Expected<std::vector<FdbReport>> fdb(const std::string& tenant) const = 0;
+    [[nodiscard]] virtual std::vector<TenantReport> tenants() const = 0;
+    [[nodiscard]] virtual datapath::DropCounts drops() const = 0;
+    [[nodiscard]] virtual std::vector<datapath::NodeCounters> node_counters() const = 0;
+    [[nodiscard]] virtual std::vector<datapath::WorkerCounters> worker_counters() const = 0;
+    [[nodiscard]] virtual std::chrono::steady_clock::duration uptime() const = 0;
+};
+
+} // namespace sallyport::control

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The control thread's loop: file descriptors, timers, and work posted by other threads, on epoll.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+
+#include "base/error.h"
+
+namespace sallyport::control {
+
+/// Owned by the control thread. Only post() and stop() may be called from other threads (stop() from
+/// signal handlers too). Callbacks may add and remove watches and timers, their own included.
+class EventLoop {
+  public:
+    static Expected<std::unique_ptr<EventLoop>> create();
+    virtual ~EventLoop() = default;
+
+    /// Calls @p readable whenever the descriptor is readable, has hung up or has failed.
+    /// @param fd owned by the caller, who unwatches it before closing it
+    virtual Expected<void> watch(int fd, std::function<void()> readable) = 0;
+    virtual void unwatch(int fd) = 0;
+
+    using TimerId = std::uint64_t;
+    virtual TimerId every(std::chrono::milliseconds interval, std::function<void()> due) = 0;
+    virtual TimerId after(std::chrono::milliseconds delay, std::function<void()> due) = 0;
+    virtual void cancel(TimerId timer) = 0;
+
+    /// Runs @p work on the control thread, soon. Work posted after the loop has ended is dropped.
+    virtual void post(std::function<void()> work) = 0;
+
+    /// Runs until stop().
+    virtual void run() = 0;
+    virtual void stop() noexcept = 0;
+};
+
+} // namespace sallyport::control

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The software path as the control thread sees it: rows and ports in, learn events and counters out.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "datapath/drop_reason.h"
+#include "datapath/port.h"
+#include "overlay/path.h"
+
+namespace sallyport::datapath {
+
+enum class UdpChecksum : std::uint8_t { automatic, zero, computed };
+
+struct SoftwarePathSettings {
+    std::uint32_t tenants = 4096;
+    std::uint32_t fdb_entries = 131072;
+    std::uint32_t tunnels = 131072;
+    /// Octets of one outer IP packet.
+    std::uint16_t underlay_mtu = 1600;
+    std::uint8_t ttl = 64;
+    /// Absent: copied from the inner header.
+    std::optional<std::uint8_t> dscp;
+    bool dont_fragment = true;
+    UdpChecksum udp_checksum = UdpChecksum::automatic;
+    bool accept_udp6_zero_checksum = false;
+    std::uint16_t source_port_first = 49152;
+    std::uint16_t source_port_last = 65535;
+    /// Idle workers sleep up to this, in microseconds; 0: they spin.
+    std::uint32_t max_sleep_us = 100;
+    /// Data room of one packet buffer, without headroom, octets.
+    std::uint16_t buffer_data_room = 2048;
+    std::uint32_t buffers = 16384;
+    /// EAL lcores that run the graph; one worker each. At least one.
+    std::vector<unsigned> worker_lcores;
+};
+
+/// Index by DropReason.
+using DropCounts = std::array<std::uint64_t, drop_reason_count>;
+
+struct TenantCounters {
+    /// From VM ports, to VM ports.
+    std::uint64_t rx_packets = 0, rx_bytes = 0;
+    std::uint64_t tx_packets = 0, tx_bytes = 0;
+    /// To and from remote vteps, inner octets.
+    std::uint64_t encap_packets = 0, encap_bytes = 0;
+    std::uint64_t decap_packets = 0, decap_bytes = 0;
+    /// Frames that were flooded (once each, however many copies).
+    std::uint64_t flooded_packets = 0;
+    /// Learn events that found the queue to the control thread full; the next frame tries again.
+    std::uint64_t learn_queue_full = 0;
+    DropCounts drops{};
+};
+
+/// rte_graph's own figures, summed over workers.
+struct NodeCounters {
+    std::string node;
+    std::uint64_t calls = 0;
+    std::uint64_t packets = 0;
+    std::uint64_t cycles = 0;
+};
+
+struct WorkerCounters {
+    unsigned lcore = 0;
+    std::uint64_t loops = 0;
+    /// Loops that found no packet.
+    std::uint64_t idle_loops = 0;
+    std::uint64_t sleeps = 0;
+};
+
+/// All calls from the control thread. Workers run from start() to stop().
+class SoftwarePath final : public overlay::Path {
+  public:
+    static Expected<std::unique_ptr<SoftwarePath>> create(const SoftwarePathSettings& settings);
+    ~SoftwarePath() override;
+
+    /// Buffers for the ports' receive queues. Lives as long as the object.
+    [[nodiscard]] rte_mempool* buffer_pool() const;
+
+    Expected<void> start();
+    /// Workers have left their loops when it returns.
+    void stop();
+
+    /// Ports are attached after Port::open() and detached before the Port goes away; detaching
+    /// waits until no worker uses the port any more. Attaching a vm port whose row was not put yet
+    /// is allowed: its frames are dropped as vm-port-unbound until then.
+    Expected<void> attach_uplink(overlay::UplinkIndex index, const Port& port);
+    Expected<void> attach_host(const Port& port);
+    Expected<void> attach_vm_port(overlay::VmPortId id, const Port& port);
+    void detach(const Port& port);
+
+    /// The underlay's own MAC: frames to it are taken from the uplinks.
+    void set_underlay_mac(const net::MacAddress& mac);
+
+    /// Sends one whole Ethernet frame (no FCS) by an uplink, active or not. Copied.
+    Expected<void> inject(overlay::UplinkIndex uplink, std::span<const std::uint8_t> frame);
+
+    // overlay::Path
+    Expected<void> apply(std::span<const overlay::RowChange> changes,
+                         std::size_t* applied) override;
+    [[nodiscard]] std::optional<std::chrono::seconds>
+    idle_time(overlay::TenantId tenant, const net::MacAddress& mac) override;
+    void take_learned(std::vector<overlay::LearnEvent>& events, std::size_t most) override;
+    /// Readable when take_learned() may have something; reset by it. Owned by the object.
+    [[nodiscard]] int learned_fd() const;
+
+    [[nodiscard]] TenantCounters tenant_counters(overlay::TenantId tenant) const;
+    /// Drops of packets that were received on the port (ingress), by reason.
+    [[nodiscard]] DropCounts port_drops(const Port& port) const;
+    /// All drops, whichever port or tenant.
+    [[nodiscard]] DropCounts drops() const;
+    [[nodiscard]] std::vector<NodeCounters> node_counters() const;
+    [[nodiscard]] std::vector<WorkerCounters> worker_counters() const;
+    void reset_counters();
+
+  private:
+    struct Implementation;
+    explicit SoftwarePath(std::unique_ptr<Implementation> implementation);
+    std::unique_ptr<Implementation> implementation_;
+};
+
+} // namespace sallyport::datapath
