@@ -2,13 +2,13 @@
 // What the hardware path and the software path have in common for the control thread.
 #pragma once
 
+#include "base/error.h"
+#include "overlay/row.h"
+
 #include <chrono>
 #include <optional>
 #include <span>
 #include <vector>
-
-#include "base/error.h"
-#include "overlay/row.h"
 
 namespace sallyport::overlay {
 
@@ -37,13 +37,11 @@ class Path {
     /// to the failing one have taken effect, and @p applied (if given) says how many; the caller
     /// undoes them.
     virtual Expected<void> apply(std::span<const RowChange> changes,
-                                 std::size_t* applied = nullptr)
-        = 0;
+                                 std::size_t* applied = nullptr) = 0;
 
     /// How long ago a frame from @p mac was seen; absent if the path does not know the entry.
-    [[nodiscard]] virtual std::optional<std::chrono::seconds> idle_time(TenantId tenant,
-                                                                        const net::MacAddress& mac)
-        = 0;
+    [[nodiscard]] virtual std::optional<std::chrono::seconds>
+    idle_time(TenantId tenant, const net::MacAddress& mac) = 0;
 
     /// Moves pending learn events to the end of @p events; at most @p most. The same station may be
     /// reported more than once.

@@ -3,6 +3,9 @@
 // A row is plain data: it knows neither DPDK ports nor rte_flow.
 #pragma once
 
+#include "net/ip_address.h"
+#include "net/mac_address.h"
+
 #include <array>
 #include <cstdint>
 #include <optional>
@@ -10,12 +13,10 @@
 #include <variant>
 #include <vector>
 
-#include "net/ip_address.h"
-#include "net/mac_address.h"
-
 namespace sallyport::overlay {
 
-/// Dense numbers given by the forwarding state, reused after removal; a path may index arrays by them.
+/// Dense numbers given by the forwarding state, reused after removal; a path may index arrays by
+/// them.
 using TenantId = std::uint16_t;
 using VmPortId = std::uint16_t;
 using VtepId = std::uint32_t;
