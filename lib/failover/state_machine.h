@@ -13,15 +13,22 @@ namespace sallyport::failover {
 inline constexpr std::size_t uplink_count = 2;
 using UplinkIndex = std::uint8_t;
 
-/// Why the active uplink changed, or did not.
+/// Why the active uplink changed.
 enum class Reason : std::uint8_t {
+    /// The first uplink ever became active.
     start,
+    /// The active one lost its link, the other took over.
     link_down,
+    /// None was usable, one got its link.
     link_up,
+    /// An operator set an uplink up or down.
     administrative,
+    /// An operator asked for the other uplink.
     requested,
+    /// The last usable uplink went, by link or by an operator.
     all_down,
 };
+/// As operators see it: "link down".
 std::string_view to_string(Reason reason);
 
 /// A change of the active uplink. Absent uplinks: none is usable.
@@ -33,7 +40,12 @@ struct Switch {
     bool operator==(const Switch&) const = default;
 };
 
-enum class SwitchRefusal : std::uint8_t { backup_not_usable, already_active };
+enum class SwitchRefusal : std::uint8_t {
+    backup_not_usable,
+    /// The uplink asked for carries the traffic already.
+    already_active,
+};
+/// A sentence without a trailing stop.
 std::string_view to_string(SwitchRefusal refusal);
 
 /// Invariants: at most one uplink is active; one is active whenever one is usable (link up and
@@ -44,16 +56,23 @@ class StateMachine {
     /// @param primary preferred when both become usable at the same time, from no active uplink
     explicit StateMachine(UplinkIndex primary);
 
-    /// Each returns the switch that the event causes, if any. Telling the same state twice is harmless.
+    /// Each returns the switch that the event causes, if any. Telling the same state twice is
+    /// harmless.
+    /// @param uplink below uplink_count
     std::optional<Switch> link(UplinkIndex uplink, bool up);
+    /// Both links at the same time, as at the start: only so can the primary be preferred.
+    std::optional<Switch> links(const std::array<bool, uplink_count>& up);
     std::optional<Switch> administrative(UplinkIndex uplink, bool up);
 
-    /// "failover switch": to the other uplink.
+    /// "failover switch": to the other uplink. Without an active uplink none is usable, so that the
+    /// request is refused. Exactly one of the two members of the result is set.
     struct RequestResult {
         std::optional<Switch> done;
         std::optional<SwitchRefusal> refused;
     };
     RequestResult request_switch();
+    /// The same to a named uplink.
+    RequestResult request_switch(UplinkIndex uplink);
 
     [[nodiscard]] std::optional<UplinkIndex> active() const { return active_; }
     [[nodiscard]] bool link_up(UplinkIndex uplink) const { return states_[uplink].link; }
@@ -69,11 +88,14 @@ class StateMachine {
         bool link = false;
         bool administrative = true;
     };
+    [[nodiscard]] std::optional<UplinkIndex> best() const;
     std::optional<Switch> decide(Reason reason);
+    Switch change(std::optional<UplinkIndex> to, Reason reason);
 
     std::array<State, uplink_count> states_{};
     UplinkIndex primary_;
     std::optional<UplinkIndex> active_;
+    bool was_active_ = false;
 };
 
 } // namespace sallyport::failover
