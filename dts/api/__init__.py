@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What a suite imports: the process and its shell, virtual machines, Linux peers, packets."""

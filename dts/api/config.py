@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Config files of Sallyport, as values (docs/configuration.md)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+Value = str | int | bool
+
+
+def _line(key: str, value: Value) -> str:
+    if isinstance(value, bool):
+        value = "on" if value else "off"
+    return f"{key} = {value}\n"
+
+
+@dataclass
+class VmPortConfig:
+    """One `[vm_port.NAME]`."""
+
+    name: str
+    device: str
+    macs: list[str] = field(default_factory=lambda: ["any"])
+
+    def text(self) -> str:
+        return (f"[vm_port.{self.name}]\n" + _line("device", self.device)
+                + "".join(_line("mac", mac) for mac in self.macs))
+
+
+@dataclass
+class TenantConfig:
+    """One tenant file. `settings` holds any other key as the file spells it."""
+
+    name: str
+    vni: int
+    local_vtep: str
+    remote_vteps: list[str] = field(default_factory=list)
+    fdb: list[str] = field(default_factory=list)
+    vm_ports: list[VmPortConfig] = field(default_factory=list)
+    settings: dict[str, Value] = field(default_factory=dict)
+
+    def text(self) -> str:
+        lines = [_line("name", self.name), _line("vni", self.vni),
+                 _line("local_vtep", self.local_vtep)]
+        lines += [_line(key, value) for key, value in self.settings.items()]
+        lines += [_line("remote_vtep", address) for address in self.remote_vteps]
+        lines += [_line("fdb", entry) for entry in self.fdb]
+        lines += [port.text() for port in self.vm_ports]
+        return "".join(lines)
+
+
+@dataclass
+class UplinkConfig:
+    """One `[uplink.NAME]`."""
+
+    name: str
+    device: str
+
+
+@dataclass
+class MainConfig:
+    """The main file. `settings` holds any other key by its full name ("failover.primary")."""
+
+    node: str
+    uplinks: list[UplinkConfig]
+    addresses: list[str] = field(default_factory=list)
+    next_hops: list[str] = field(default_factory=list)
+    mtu: int = 1600
+    settings: dict[str, Value] = field(default_factory=dict)
+
+    def text(self, socket: Path, tenants: Path) -> str:
+        keys: dict[str, Value] = {
+            "node.name": self.node,
+            "underlay.mtu": self.mtu,
+            "shell.socket": str(socket),
+            "tenants.directory": str(tenants),
+            **self.settings,
+        }
+        lines = [_line(key, value) for key, value in keys.items()]
+        lines += [_line("underlay.address", address) for address in self.addresses]
+        lines += [_line("underlay.nexthop", hop) for hop in self.next_hops]
+        lines += [_line(f"uplink.{uplink.name}.device", uplink.device) for uplink in self.uplinks]
+        return "".join(lines)

@@ -1,0 +1,216 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The laboratory: two switches, our hypervisors with one uplink on each, and their peers.
+
+    switch-a ----trunk---- switch-b          p0 of every hypervisor is on switch A, p1 on B;
+       |  |                  |  |            Linux peers and routers are on switch A.
+      p0  up0               p1  ...
+     hv1   peer             hv1
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+
+from api.config import MainConfig, TenantConfig, UplinkConfig, Value
+from api.linux_peer import LinuxPeer
+from api.sallyport import Sallyport
+from api.shell import Shell
+from api.vm import Vm
+from api.wire import Wire
+from framework.namespace import Namespace, Switch
+from framework.process import wait_until
+
+BLUE, RED = 100, 200
+
+
+def vm_mac(number: int) -> str:
+    """MAC of VM `number`: the same in every tenant, which is allowed and so is tested."""
+    return f"02:aa:00:00:00:{number:02x}"
+
+
+def vm_addresses(number: int) -> list[str]:
+    """Addresses of VM `number`: the same in every tenant."""
+    return [f"10.0.0.{number}/24", f"fd00::{number:x}/64"]
+
+
+class Hypervisor:
+    """A namespace with two uplinks, a Sallyport and VMs."""
+
+    uplinks = ("p0", "p1")
+    host_port = "sallyport0"
+
+    def __init__(self, lab: Lab, name: str, number: int, workers: int = 1) -> None:
+        self.lab = lab
+        self.name = name
+        self.number = number
+        self.workers = workers
+        self.namespace = Namespace(name)
+        self.vtep = lab.address(number)
+        self.vms: dict[str, Vm] = {}
+        self.tenants: dict[str, TenantConfig] = {}
+        self.main = MainConfig(
+            node=name,
+            uplinks=[UplinkConfig("p0", "net_af_packet_p0,iface=up0"),
+                     UplinkConfig("p1", "net_af_packet_p1,iface=up1")],
+            addresses=[f"{self.vtep}/{lab.prefix_length}"],
+            mtu=lab.mtu)
+        for index, switch in enumerate(lab.switches):
+            switch.connect(name, self.namespace, f"up{index}", f"02:00:00:00:{number:02x}:0{index}")
+            self.namespace.mute(f"up{index}")
+        self.sallyport: Sallyport | None = None
+
+    @property
+    def underlay_mac(self) -> str:
+        """The MAC of the underlay: the first uplink's."""
+        return f"02:00:00:00:{self.number:02x}:00"
+
+    @property
+    def shell(self) -> Shell:
+        assert self.sallyport is not None, "not started"
+        return self.sallyport.shell
+
+    def tenant(self, name: str, vni: int, remotes: list[str] | None = None,
+               **settings: Value) -> TenantConfig:
+        """A tenant with its remote vteps; any other key of its file by name."""
+        config = TenantConfig(name, vni, self.vtep, remote_vteps=list(remotes or []),
+                              settings=dict(settings))
+        self.tenants[name] = config
+        return config
+
+    def vm(self, tenant: str, name: str, number: int, kind: str = "tap", *,
+           macs: list[str] | None = None, mtu: int = 1500,
+           addresses: list[str] | None = None) -> Vm:
+        """A VM of a tenant; `macs` are those that it may send from, if not just its own."""
+        vm = Vm(name, vm_mac(number), vm_addresses(number) if addresses is None else addresses,
+                kind, mtu)
+        self.vms[name] = vm
+        self.tenants[tenant].vm_ports.append(vm.port_config(macs))
+        vm.before_start(self.namespace)
+        return vm
+
+    def start(self, ready: bool = True) -> Sallyport:
+        """Starts the process; VMs are connected and the vtep answers when it returns."""
+        self.sallyport = Sallyport(self.namespace, self.main, list(self.tenants.values()),
+                                   workers=self.workers, memory_mb=self.lab.memory_mb)
+        self.sallyport.start(ready)
+        for vm in self.vms.values():
+            vm.after_start(self.namespace)
+        return self.sallyport
+
+    def close_process(self) -> None:
+        """Ends the process and checks that it ended well."""
+        if self.sallyport is not None:
+            sallyport, self.sallyport = self.sallyport, None
+            sallyport.close()
+
+    def delete(self) -> None:
+        for vm in self.vms.values():
+            vm.delete()
+        self.namespace.delete()
+
+
+class Station:
+    """A packet socket on switch A, with a MAC and an address that only suites answer for."""
+
+    def __init__(self, lab: Lab, name: str, number: int) -> None:
+        self.namespace = Namespace(name)
+        self.mac = f"02:00:00:00:{number:02x}:00"
+        self.address = lab.address(number)
+        lab.switches[0].connect(name, self.namespace, "up0", self.mac)
+        self.namespace.mute("up0")
+        self.wire = Wire(self.namespace, "up0")
+
+    def delete(self) -> None:
+        self.wire.close()
+        self.namespace.delete()
+
+
+class Lab:
+    """Owns all that was built; `close` takes it down in order, on failure too.
+
+    Args:
+        ipv6: the underlay's family.
+        mtu: the underlay's MTU, octets.
+        memory_mb: memory of each process.
+    """
+
+    def __init__(self, ipv6: bool = False, mtu: int = 1600, memory_mb: int = 512) -> None:
+        self.ipv6 = ipv6
+        self.mtu = mtu
+        self.memory_mb = memory_mb
+        self.prefix_length = 64 if ipv6 else 24
+        self.hypervisors: list[Hypervisor] = []
+        self._deletions: list[Callable[[], None]] = []
+        self.switches: list[Switch] = []
+        with self._undone_on_failure():
+            for name in ("switch-a", "switch-b"):
+                switch = Switch(name)
+                self._deletions.append(switch.delete)
+                self.switches.append(switch)
+            self.switches[0].trunk(self.switches[1])
+
+    @contextlib.contextmanager
+    def _undone_on_failure(self):
+        try:
+            yield
+        except BaseException:
+            self._delete_all()
+            raise
+
+    def address(self, number: int) -> str:
+        """Underlay address of station `number`."""
+        return f"2001:db8::{number:x}" if self.ipv6 else f"192.0.2.{number}"
+
+    def hypervisor(self, name: str, number: int, workers: int = 1) -> Hypervisor:
+        hypervisor = Hypervisor(self, name, number, workers)
+        self._deletions.append(hypervisor.delete)
+        self.hypervisors.append(hypervisor)
+        return hypervisor
+
+    def peer(self, name: str, number: int) -> LinuxPeer:
+        """A Linux VXLAN peer on switch A."""
+        peer = LinuxPeer(name, self.address(number), self.prefix_length, self.mtu)
+        self._deletions.append(peer.delete)
+        self.switches[0].connect(name, peer.namespace, "up0", f"02:00:00:00:{number:02x}:00")
+        peer.cabled()
+        return peer
+
+    def station(self, name: str, number: int) -> Station:
+        """A packet socket on switch A."""
+        station = Station(self, name, number)
+        self._deletions.append(station.delete)
+        return station
+
+    def start(self) -> None:
+        """Starts all hypervisors."""
+        for hypervisor in self.hypervisors:
+            hypervisor.start()
+
+    def close(self) -> None:
+        """Ends the processes, deletes everything, and reports what did not end well."""
+        failures = []
+        for hypervisor in self.hypervisors:
+            try:
+                hypervisor.close_process()
+            except AssertionError as failure:
+                failures.append(str(failure))
+        self._delete_all()
+        assert not failures, "\n".join(failures)
+
+    def _delete_all(self) -> None:
+        while self._deletions:
+            self._deletions.pop()()
+
+    def __enter__(self) -> Lab:
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        try:
+            self.close()
+        except AssertionError:
+            if kind is None:
+                raise
+
+
+__all__ = ["BLUE", "RED", "Hypervisor", "Lab", "Station", "vm_addresses", "vm_mac", "wait_until"]

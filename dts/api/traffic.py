@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Traffic between Linux stacks, and what became of it."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from framework.namespace import Namespace
+from framework.process import Background, CommandError, wait_until
+
+
+class Station(Protocol):
+    """Anything with an address in a namespace of its own."""
+
+    @property
+    def namespace(self) -> Namespace: ...
+
+    @property
+    def ip(self) -> str: ...
+
+
+@dataclass(frozen=True)
+class Pings:
+    """Outcome of a ping run."""
+
+    sent: int
+    received: int
+    duplicates: int
+    average_ms: float
+    output: str
+
+    @property
+    def lost(self) -> int:
+        return self.sent - self.received
+
+
+def ping(source: Station, address: str, *, count: int = 5, interval: float = 0.02,
+         size: int = 56, wait: float = 1.0, options: tuple[str, ...] = ()) -> Pings:
+    """Pings `address`; loss is for the caller to judge."""
+    result = source.namespace.run(
+        "ping", "-n", "-c", str(count), "-i", str(interval), "-s", str(size), "-W", str(wait),
+        *options, address, check=False, timeout=count * interval + wait * 2 + 10)
+    return parse_ping(result.output)
+
+
+def parse_ping(text: str) -> Pings:
+    """Reads the summary that ping prints at its end."""
+    totals = re.search(r"(\d+) packets transmitted, (\d+) received", text)
+    if totals is None:
+        raise CommandError(f"no summary from ping:\n{text}")
+    again = re.search(r"\+(\d+) duplicates", text)
+    times = re.search(r"= [\d.]+/([\d.]+)/", text)
+    return Pings(int(totals[1]), int(totals[2]), int(again[1]) if again else 0,
+                 float(times[1]) if times else 0.0, text)
+
+
+def wait_ping(source: Station, address: str, timeout: float = 8.0) -> None:
+    """Waits until a ping is answered: addresses are learned and neighbours resolved by then."""
+    wait_until(lambda: ping(source, address, count=1, wait=0.3).received == 1,
+               f"{source.namespace.label} reaches {address}", timeout)
+
+
+def assert_pings(source: Station, address: str, count: int = 10, size: int = 56,
+                 options: tuple[str, ...] = ()) -> Pings:
+    """Every ping is answered, once."""
+    wait_ping(source, address)
+    result = ping(source, address, count=count, size=size, options=options)
+    assert result.lost == 0 and result.duplicates == 0, (
+        f"{source.namespace.label} -> {address}: {result.output}")
+    return result
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """Outcome of one iperf3 run."""
+
+    bits_per_second: float
+    octets: int
+    retransmits: int
+    #: Largest TCP segment that the sender used, octets of payload.
+    segment: int
+
+
+class IperfServer:
+    """An iperf3 server in a station's namespace, for as long as the context lasts."""
+
+    def __init__(self, station: Station, port: int = 5201) -> None:
+        self.port = port
+        self.process = station.namespace.start(
+            "iperf3", "-s", "-p", str(port), "--forceflush", name=f"iperf3-{port}")
+        self.process.wait_for_text("Server listening")
+
+    def __enter__(self) -> IperfServer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.stop()
+
+
+def parse_iperf(text: str) -> Transfer:
+    """Reads what `iperf3 --json` prints."""
+    report = json.loads(text[text.index("{"):])
+    if "error" in report:
+        raise CommandError(f"iperf3: {report['error']}")
+    end = report["end"]
+    return Transfer(
+        bits_per_second=end["sum_received"]["bits_per_second"],
+        octets=end["sum_received"]["bytes"],
+        retransmits=end["sum_sent"].get("retransmits", 0),
+        segment=report["start"].get("tcp_mss_default", 0),
+    )
+
+
+def iperf(client: Station, address: str, *, seconds: float = 1.0, port: int = 5201,
+          options: tuple[str, ...] = ()) -> Transfer:
+    """TCP from `client` to the server at `address`."""
+    result = client.namespace.run(
+        "iperf3", "-c", address, "-p", str(port), "-t", str(int(seconds)) if seconds >= 1 else "1",
+        "--json", "--connect-timeout", "5000", *options, check=False, timeout=seconds + 30)
+    return parse_iperf(result.stdout)
+
+
+def tcp(client: Station, server: Station, address: str | None = None, *, seconds: float = 1.0,
+        options: tuple[str, ...] = ()) -> Transfer:
+    """A server at one station, a client at the other, TCP for a while."""
+    with IperfServer(server):
+        return iperf(client, address or server.ip, seconds=seconds, options=options)
+
+
+@dataclass(frozen=True)
+class StreamReport:
+    """Outcome of a numbered stream."""
+
+    sent: int
+    received: int
+    duplicates: int
+    #: Longest time between two arrivals.
+    silence_ms: float
+    #: Numbers missing in that time.
+    lost_in_silence: int
+
+    @property
+    def lost(self) -> int:
+        return self.sent - self.received
+
+
+class NumberedStream:
+    """Datagrams with running numbers from one station to another, until `finish`."""
+
+    _script = str(Path(__file__).resolve().parents[1] / "framework" / "stream.py")
+
+    def __init__(self, source: Station, destination: Station, address: str | None = None,
+                 per_second: int = 1000, port: int = 7000) -> None:
+        target = address or destination.ip
+        python = sys.executable
+        self.receiver: Background = destination.namespace.start(
+            python, self._script, "receive", target, str(port), name="stream-receive")
+        self.receiver.wait_for_text("listening")
+        self.sender: Background = source.namespace.start(
+            python, self._script, "send", target, str(port), str(per_second), name="stream-send")
+
+    def finish(self) -> StreamReport:
+        """Stops sending, then receiving, and reports."""
+        self.sender.signal(15)
+        sent = json.loads(self.sender.wait_ok())
+        self.receiver.signal(15)
+        got = json.loads(self.receiver.wait_ok().splitlines()[-1])
+        self.close()
+        return StreamReport(sent["sent"] - sent["refused"], got["received"], got["duplicates"],
+                            got["silence_ms"], got["lost_in_silence"])
+
+    def close(self) -> None:
+        self.sender.stop()
+        self.receiver.stop()
+
+    def __enter__(self) -> NumberedStream:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What all suites share: options, clean-up of killed runs, and the report of a failed case."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from api import sallyport
+from framework.namespace import remove_leftovers
+from framework.process import journal
+
+_SHOWN_AT_FAILURE = ("show drop", "show uplink", "show port stats all", "show tenant all",
+                     "show fdb", "show vtep", "show nexthop")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("sallyport")
+    group.addoption("--hostile-packets", type=int, default=20000, metavar="N",
+                    help="mutated packets of each kind, outer and inner (default: %(default)s)")
+    group.addoption("--hostile-rate", type=int, default=20000, metavar="PPS",
+                    help="mutated packets per second (default: %(default)s)")
+    group.addoption("--hostile-seed", type=int, default=1, metavar="N",
+                    help="start of the random sequence of mutations (default: %(default)s)")
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    if os.geteuid() != 0:
+        pytest.exit("the suites make network namespaces: run them as root", returncode=4)
+    # A terminated run takes its namespaces down like an interrupted one.
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    remove_leftovers()
+
+
+def pytest_report_header() -> str:
+    return f"binaries: {sallyport.build_folder()}"
+
+
+@pytest.fixture(autouse=True)
+def _fresh_journal() -> Iterator[None]:
+    journal.append("---")
+    yield
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo):
+    outcome = yield
+    report = outcome.get_result()
+    if not report.failed:
+        return
+    report.sections.append(("what was done, last things last", "\n".join(journal)))
+    for process in sallyport.running:
+        label = process.namespace.label
+        report.sections.append((f"log of {label}", process.log()[-20000:]))
+        for command in _SHOWN_AT_FAILURE:
+            try:
+                answer = process.shell.run(command, check=False).output
+            except AssertionError as failure:
+                answer = str(failure)
+            report.sections.append((f"{label}: {command}", answer))

@@ -1,0 +1,222 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Network namespaces of our own, and the links inside and between them.
+
+Names carry the pid of the run (`sally<pid>-hv1`), so that runs do not meet, and so that what a
+killed run left behind can be told from what is in use.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import ipaddress
+import json
+import os
+import re
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+from framework.process import Background, Result, note, run, wait_until
+
+_PREFIX = "sally"
+_CLONE_NEWNET = 0x40000000
+_libc = ctypes.CDLL(None, use_errno=True)
+_HERE = Path("/proc/thread-self/ns/net")
+_FOLDER = Path("/run/netns")
+
+#: A frame larger than the MTU of a link on its way is lost without a word: leave room.
+WIRE_MTU = 9500
+
+
+def _enter(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        if _libc.setns(descriptor, _CLONE_NEWNET) != 0:
+            raise OSError(ctypes.get_errno(), f"cannot enter {path}")
+    finally:
+        os.close(descriptor)
+
+
+class Namespace:
+    """A network namespace with its loopback up, deleted with everything in it by `delete`."""
+
+    def __init__(self, name: str) -> None:
+        self.label = name
+        self.name = f"{_PREFIX}{os.getpid()}-{name}"
+        run("ip", "netns", "add", self.name)
+        self.sysctl("net/ipv6/conf/default/accept_dad", 0)
+        self.sysctl("net/ipv6/conf/default/accept_ra", 0)
+        self.sysctl("net/ipv6/conf/default/router_solicitations", 0)
+        # No link-local address and so no chatter, unless a case asks for it.
+        self.sysctl("net/ipv6/conf/default/addr_gen_mode", 1)
+        self.ip("link", "set", "lo", "up")
+
+    def __repr__(self) -> str:
+        return self.name
+
+    @property
+    def path(self) -> Path:
+        return _FOLDER / self.name
+
+    @contextlib.contextmanager
+    def entered(self) -> Iterator[None]:
+        """The calling thread is inside: sockets opened here belong to this namespace."""
+        back = os.open(_HERE, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            _enter(self.path)
+            try:
+                yield
+            finally:
+                if _libc.setns(back, _CLONE_NEWNET) != 0:
+                    os._exit(3)  # nothing that follows could be trusted
+        finally:
+            os.close(back)
+
+    def command(self, *command: str) -> tuple[str, ...]:
+        """The same command, as run inside."""
+        return ("ip", "netns", "exec", self.name, *command)
+
+    def run(self, *command: str, check: bool = True, timeout: float = 30.0,
+            stdin: str | None = None) -> Result:
+        """Runs a command inside, to its end."""
+        return run(*self.command(*command), check=check, timeout=timeout, stdin=stdin)
+
+    def start(self, *command: str, name: str = "",
+              environment: dict[str, str] | None = None) -> Background:
+        """Starts a command inside, beside the test."""
+        return Background(*self.command(*command), name=name or Path(command[0]).name,
+                          environment=environment)
+
+    def ip(self, *arguments: str, check: bool = True) -> Result:
+        """`ip` with these arguments, inside."""
+        return run("ip", "-n", self.name, *arguments, check=check)
+
+    def ip_json(self, *arguments: str) -> list[dict]:
+        """`ip -json -details` with these arguments, inside."""
+        text = run("ip", "-n", self.name, "-json", "-details", *arguments).stdout
+        return json.loads(text or "[]")
+
+    def sysctl(self, path: str, value: int | str) -> None:
+        """Writes /proc/sys/`path` as it is seen inside."""
+        with self.entered():
+            Path("/proc/sys", path).write_text(f"{value}\n", encoding="ascii")
+
+    def has_link(self, interface: str) -> bool:
+        return self.ip("link", "show", "dev", interface, check=False).status == 0
+
+    def mac(self, interface: str) -> str:
+        return self.ip_json("link", "show", "dev", interface)[0]["address"]
+
+    def carrier(self, interface: str) -> bool:
+        return "LOWER_UP" in self.ip_json("link", "show", "dev", interface)[0]["flags"]
+
+    def add_address(self, interface: str, address: str) -> None:
+        """Gives an interface an address ("10.0.0.1/24", "fd00::1/64"), usable at once."""
+        if ipaddress.ip_interface(address).version == 6:
+            self.ip("addr", "add", address, "dev", interface, "nodad")
+        else:
+            self.ip("addr", "add", address, "dev", interface)
+
+    def mute(self, interface: str) -> None:
+        """The kernel keeps out of what this interface carries: packet sockets alone use it.
+
+        Without this, Linux answers ARP requests for any address it has, on any interface.
+        """
+        self.sysctl(f"net/ipv6/conf/{interface}/disable_ipv6", 1)
+        self.sysctl(f"net/ipv4/conf/{interface}/arp_ignore", 8)
+        self.sysctl(f"net/ipv4/conf/{interface}/rp_filter", 1)
+
+    def plain_offloads(self, interface: str) -> None:
+        """Whole checksums and wire-sized segments, as a wire carries them.
+
+        A veth hands its peer half-finished checksums and segments of 64 KB, which no wire does and
+        a packet socket cannot mend.
+        """
+        self.run("ethtool", "-K", interface, "tx", "off", "tso", "off", "gso", "off",
+                 "gro", "off", "tx-udp_tnl-segmentation", "off",
+                 "tx-udp_tnl-csum-segmentation", "off", check=False)
+
+    def delete(self) -> None:
+        """Kills what still runs inside and removes it."""
+        _delete(self.name)
+
+
+def _delete(name: str) -> None:
+    listing = run("ip", "netns", "pids", name, check=False)
+    for pid in listing.stdout.split():
+        with contextlib.suppress(ProcessLookupError):
+            note(f"killing {pid}, left in {name}")
+            os.kill(int(pid), signal.SIGKILL)
+    run("ip", "netns", "del", name, check=False)
+
+
+def remove_leftovers() -> list[str]:
+    """Deletes namespaces of runs that are no more; returns their names."""
+    removed = []
+    for entry in sorted(_FOLDER.glob(f"{_PREFIX}*-*")):
+        owner = re.match(rf"{_PREFIX}(\d+)-", entry.name)
+        if owner and not Path("/proc", owner[1]).exists():
+            _delete(entry.name)
+            removed.append(entry.name)
+    return removed
+
+
+def cable(one: Namespace, interface_one: str, other: Namespace, interface_other: str, *,
+          mac_one: str | None = None, mac_other: str | None = None, mtu: int = WIRE_MTU) -> None:
+    """A cable (veth pair) between two namespaces, both ends up."""
+    def end(name: str, space: Namespace, mac: str | None) -> list[str]:
+        return ["name", name, *(["address", mac] if mac else []), "netns", space.name]
+
+    run("ip", "link", "add", *end(interface_one, one, mac_one), "mtu", str(mtu), "type", "veth",
+        "peer", *end(interface_other, other, mac_other), "mtu", str(mtu))
+    for space, interface in ((one, interface_one), (other, interface_other)):
+        space.plain_offloads(interface)
+        space.ip("link", "set", interface, "up")
+
+
+class Switch:
+    """A learning Ethernet switch: a Linux bridge alone in a namespace."""
+
+    def __init__(self, name: str) -> None:
+        self.namespace = Namespace(name)
+        self.namespace.ip("link", "add", "bridge", "mtu", str(WIRE_MTU), "type", "bridge",
+                          "forward_delay", "0", "stp_state", "0", "mcast_snooping", "0")
+        self.namespace.sysctl("net/ipv6/conf/bridge/disable_ipv6", 1)
+        self.namespace.ip("link", "set", "bridge", "up")
+
+    def _own(self, port: str) -> None:
+        self.namespace.sysctl(f"net/ipv6/conf/{port}/disable_ipv6", 1)
+        self.namespace.ip("link", "set", port, "master", "bridge")
+
+    def connect(self, port: str, other: Namespace, interface: str, mac: str | None = None) -> None:
+        """A cable from this switch's `port` to `interface` of another namespace."""
+        cable(self.namespace, port, other, interface, mac_other=mac)
+        self._own(port)
+        wait_until(lambda: other.carrier(interface), f"carrier on {interface} of {other}")
+
+    def trunk(self, other: Switch) -> None:
+        """A cable between two switches."""
+        cable(self.namespace, "trunk", other.namespace, "trunk")
+        self._own("trunk")
+        other._own("trunk")
+
+    def pull(self, port: str) -> None:
+        """Pulls the cable out of a port: the far end loses its carrier."""
+        self.namespace.ip("link", "set", port, "down")
+
+    def plug(self, port: str) -> None:
+        """Puts the cable back."""
+        self.namespace.ip("link", "set", port, "up")
+
+    def port_of(self, mac: str) -> str | None:
+        """The port behind which the switch has learned `mac`."""
+        text = run("bridge", "-n", self.namespace.name, "-json", "fdb", "show", "br",
+                   "bridge").stdout
+        for entry in json.loads(text or "[]"):
+            if entry["mac"] == mac and entry.get("state") != "permanent":
+                return entry["ifname"]
+        return None
+
+    def delete(self) -> None:
+        self.namespace.delete()

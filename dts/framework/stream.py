@@ -1,0 +1,97 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""A numbered datagram stream: what was lost, and for how long nothing came.
+
+Run inside a namespace:
+    stream.py receive ADDRESS PORT          until SIGTERM, then prints one line of JSON
+    stream.py send ADDRESS PORT PER_SECOND  until SIGTERM, then prints how many were sent
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import struct
+import sys
+import time
+
+
+class _Stop(Exception):
+    pass
+
+
+def _raise_stop(*_: object) -> None:
+    raise _Stop
+
+
+def _socket(address: str) -> socket.socket:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    return socket.socket(family, socket.SOCK_DGRAM)
+
+
+def receive(address: str, port: int) -> None:
+    """Counts arrivals by number; the longest silence between two of them, and where it was."""
+    receiver = _socket(address)
+    receiver.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+    receiver.bind((address, port))
+    print("listening", flush=True)
+    arrivals: list[tuple[int, int]] = []
+    try:
+        while True:
+            data = receiver.recv(2048)
+            arrivals.append((time.monotonic_ns(), struct.unpack("!Q", data[:8])[0]))
+    except _Stop:
+        # What is still under way is no loss.
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        receiver.settimeout(0.3)
+        try:
+            while True:
+                data = receiver.recv(2048)
+                arrivals.append((time.monotonic_ns(), struct.unpack("!Q", data[:8])[0]))
+        except TimeoutError:
+            pass
+    numbers = [number for _, number in arrivals]
+    distinct = set(numbers)
+    silence, missing_there = 0, 0
+    for (before, first), (after, second) in zip(arrivals, arrivals[1:]):
+        if after - before > silence:
+            silence, missing_there = after - before, second - first - 1
+    print(json.dumps({
+        "received": len(distinct),
+        "duplicates": len(numbers) - len(distinct),
+        "last": max(distinct, default=-1),
+        "silence_ms": silence / 1e6,
+        "lost_in_silence": missing_there,
+    }), flush=True)
+
+
+def send(address: str, port: int, per_second: int) -> None:
+    """Sends at an even rate by the clock; late ones are sent at once, so that none is skipped."""
+    sender = _socket(address)
+    sender.connect((address, port))
+    spacing = 1.0 / per_second
+    start = time.monotonic()
+    number = 0
+    refused = 0
+    try:
+        while True:
+            try:
+                sender.send(struct.pack("!Q", number) + bytes(56))
+            except OSError:
+                refused += 1
+            number += 1
+            left = start + number * spacing - time.monotonic()
+            if left > 0:
+                time.sleep(left)
+    except _Stop:
+        pass
+    print(json.dumps({"sent": number, "refused": refused}), flush=True)
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, _raise_stop)
+    if sys.argv[1] == "receive":
+        receive(sys.argv[2], int(sys.argv[3]))
+    else:
+        send(sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))
