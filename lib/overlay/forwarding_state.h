@@ -174,8 +174,8 @@ class ForwardingState {
     [[nodiscard]] std::optional<std::chrono::seconds> shortest_ageing_time() const;
 
   private:
-    Expected<void> commit(const Transaction& transaction);
-    Expected<void> repoint_vteps(const net::IpAddress& next_hop, const NextHopLinks& links);
+    Expected<void> commit(const Transaction& transaction,
+                          std::chrono::steady_clock::time_point now = {});
 
     Limits limits_;
     std::vector<Path*> paths_;
