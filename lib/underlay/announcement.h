@@ -2,11 +2,11 @@
 // Frames that tell the underlay where a vtep address now is.
 #pragma once
 
-#include <cstdint>
-#include <vector>
-
 #include "net/ip_address.h"
 #include "net/mac_address.h"
+
+#include <cstdint>
+#include <vector>
 
 namespace sallyport::underlay {
 

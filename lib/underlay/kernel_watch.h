@@ -2,15 +2,15 @@
 // What the kernel knows of the underlay: routes, neighbours and carriers, over netlink (libnl).
 #pragma once
 
+#include "base/error.h"
+#include "net/ip_address.h"
+#include "net/mac_address.h"
+
 #include <functional>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
-
-#include "base/error.h"
-#include "net/ip_address.h"
-#include "net/mac_address.h"
 
 namespace sallyport::underlay {
 
@@ -31,7 +31,8 @@ class KernelWatch {
     struct Callbacks {
         /// A watched destination is resolved otherwise than last told.
         std::function<void(const net::IpAddress& destination, const Resolution&)> resolution;
-        /// A watched interface's carrier changed (administratively down, or removed, is no carrier).
+        /// A watched interface's carrier changed (administratively down, or removed, is no
+        /// carrier).
         std::function<void(const std::string& interface, bool carrier)> carrier;
     };
 
