@@ -1,7 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The control thread: owns all state, turns files, commands, netlink, links and learned addresses
-// into row changes. Everything here is called from the control thread only; other threads use post().
+// into row changes. Everything here is called from the control thread only; other threads use
+// post().
 #pragma once
+
+#include "base/error.h"
+#include "config/settings.h"
+#include "datapath/software_path.h"
+#include "failover/state_machine.h"
+#include "overlay/row.h"
 
 #include <chrono>
 #include <cstdint>
@@ -11,12 +18,6 @@
 #include <optional>
 #include <string>
 #include <vector>
-
-#include "base/error.h"
-#include "config/settings.h"
-#include "datapath/software_path.h"
-#include "failover/state_machine.h"
-#include "overlay/row.h"
 
 namespace sallyport::control {
 

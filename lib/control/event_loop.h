@@ -2,17 +2,17 @@
 // The control thread's loop: file descriptors, timers, and work posted by other threads, on epoll.
 #pragma once
 
+#include "base/error.h"
+
 #include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
 
-#include "base/error.h"
-
 namespace sallyport::control {
 
-/// Owned by the control thread. Only post() and stop() may be called from other threads (stop() from
-/// signal handlers too). Callbacks may add and remove watches and timers, their own included.
+/// Owned by the control thread. Only post() and stop() may be called from other threads (stop()
+/// from signal handlers too). Callbacks may add and remove watches and timers, their own included.
 class EventLoop {
   public:
     static Expected<std::unique_ptr<EventLoop>> create();

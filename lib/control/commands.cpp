@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What operators ask the running controller to do.
+#include "config/load.h"
+#include "control/running_controller.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <spdlog/spdlog.h>
+
+namespace sallyport::control {
+namespace {
+
+Error complaints_error(const std::vector<config::Complaint>& complaints) {
+    Error error;
+    for (const auto& complaint : complaints)
+        error.what += (error.what.empty() ? "" : "\n") + complaint.message();
+    return error;
+}
+
+std::string list_or_none(const std::vector<std::string>& names) {
+    return names.empty() ? "there is none" : fmt::format("there is {}", fmt::join(names, ", "));
+}
+
+} // namespace
+
+Expected<void> RunningController::add_tenant(const std::filesystem::path& file) {
+    auto loaded = config::load_tenant(file, settings_);
+    if (!loaded) return tl::unexpected(complaints_error(loaded.error()));
+    // Sightings that wait for removed tenants must not count for one that gets their ids.
+    learning_->drain();
+    if (auto added = tenants_->add(*loaded); !added) return added;
+    spdlog::info("tenant {}: added from {}", loaded->name, file.string());
+    settings_.tenants.push_back(std::move(*loaded));
+    return {};
+}
+
+Expected<void> RunningController::remove_tenant(const std::string& name) {
+    if (find_tenant_settings(name) == nullptr) return tl::unexpected(unknown_tenant(name));
+    if (auto removed = tenants_->remove(name); !removed) return removed;
+    std::erase_if(settings_.tenants, [&](const auto& tenant) { return tenant.name == name; });
+    spdlog::info("tenant {}: removed", name);
+    return {};
+}
+
+Expected<void> RunningController::add_fdb(const std::string& tenant,
+                                          const config::FdbSettings& entry) {
+    auto* settings = find_tenant_settings(tenant);
+    if (settings == nullptr) return tl::unexpected(unknown_tenant(tenant));
+    overlay::FdbSpec spec = to_spec(entry);
+    if (auto added = state_->add_fdb(tenant, {&spec, 1}); !added) return added;
+    std::erase_if(settings->fdb, [&](const auto& old) { return old.mac == entry.mac; });
+    settings->fdb.push_back(entry);
+    spdlog::info("tenant {}: fdb entry {} added, {} {}", tenant, entry.mac.to_string(),
+                 entry.vtep ? "vtep" : "port",
+                 entry.vtep ? entry.vtep->to_string() : entry.vm_port);
+    return {};
+}
+
+Expected<void> RunningController::remove_fdb(const std::string& tenant,
+                                             const net::MacAddress& mac) {
+    auto* settings = find_tenant_settings(tenant);
+    if (settings == nullptr) return tl::unexpected(unknown_tenant(tenant));
+    if (auto removed = state_->remove_fdb(tenant, mac); !removed) return removed;
+    std::erase_if(settings->fdb, [&](const auto& old) { return old.mac == mac; });
+    spdlog::info("tenant {}: fdb entry {} removed", tenant, mac.to_string());
+    return {};
+}
+
+Expected<void> RunningController::set_uplink(const std::string& uplink, bool administratively_up) {
+    return failover_->set_uplink(uplink, administratively_up);
+}
+
+Expected<failover::Switch> RunningController::switch_uplink() {
+    return failover_->request_switch();
+}
+
+void RunningController::clear_counters() {
+    path_->reset_counters();
+    state_->clear_counters();
+    ports_->for_each([](const AttachedPort& attached) { attached.port().reset_counters(); });
+}
+
+config::TenantSettings* RunningController::find_tenant_settings(const std::string& name) {
+    auto found = std::find_if(settings_.tenants.begin(), settings_.tenants.end(),
+                              [&](const auto& tenant) { return tenant.name == name; });
+    return found == settings_.tenants.end() ? nullptr : &*found;
+}
+
+Error RunningController::unknown_tenant(const std::string& name) const {
+    return {fmt::format("no tenant is called {}", name), {}, list_or_none(tenant_names())};
+}
+
+std::vector<std::string> RunningController::tenant_names() const {
+    std::vector<std::string> names;
+    for (const auto& tenant : settings_.tenants)
+        names.push_back(tenant.name);
+    std::sort(names.begin(), names.end());
+    return names;
+}
+
+} // namespace sallyport::control

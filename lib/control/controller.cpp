@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Start and end: the order in which the parts come up, and go down again.
+#include "control/controller.h"
+
+#include "control/path_settings.h"
+#include "control/running_controller.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+namespace sallyport::control {
+namespace {
+
+constexpr std::chrono::seconds retry_interval{1};
+
+} // namespace
+
+Expected<std::unique_ptr<Controller>> Controller::start(const config::Settings& settings,
+                                                        EventLoop& loop) {
+    if (settings.uplinks.size() != overlay::uplink_count)
+        return failure(fmt::format("{} uplinks configured", settings.uplinks.size()),
+                       settings.file.string(),
+                       "configure exactly two, [uplink.NAME] with a device");
+    auto controller = std::make_unique<RunningController>(settings, loop);
+    if (auto up = controller->bring_up(); !up) return tl::unexpected(up.error());
+    return controller;
+}
+
+RunningController::RunningController(const config::Settings& settings, EventLoop& loop)
+    : settings_(settings), loop_(loop) {}
+
+RunningController::~RunningController() {
+    alive_.reset();
+    announcer_.reset();
+    if (workers_run_) path_->stop();
+    learning_.reset();
+    driver_events_.clear();
+    links_.reset();
+    failover_.reset();
+    // The kernel's callbacks reach into the parts that go next.
+    if (retry_timer_ != 0) loop_.cancel(retry_timer_);
+    if (kernel_ != nullptr) loop_.unwatch(kernel_->fd());
+    tenants_.reset();
+    next_hops_.reset();
+    ports_.reset();
+    kernel_.reset();
+    state_.reset();
+    path_.reset();
+}
+
+Expected<void> RunningController::bring_up() {
+    using Step = Expected<void> (RunningController::*)();
+    constexpr std::array<Step, 6> steps = {
+        &RunningController::make_software_path, &RunningController::watch_kernel,
+        &RunningController::open_underlay,      &RunningController::add_configured_tenants,
+        &RunningController::watch_links,        &RunningController::run_workers,
+    };
+    for (Step step : steps)
+        if (auto done = (this->*step)(); !done) return done;
+    auto took = std::chrono::duration_cast<std::chrono::milliseconds>(uptime());
+    spdlog::info("{}: {} tenants up in {} ms", settings_.node, settings_.tenants.size(),
+                 took.count());
+    return {};
+}
+
+Expected<void> RunningController::make_software_path() {
+    auto lcores = worker_lcores();
+    if (!lcores) return tl::unexpected(lcores.error());
+    auto path = datapath::SoftwarePath::create(path_settings(settings_, std::move(*lcores)));
+    if (!path) return tl::unexpected(path.error());
+    path_ = std::move(*path);
+    state_ = std::make_unique<overlay::ForwardingState>(state_limits(settings_),
+                                                        std::vector<overlay::Path*>{path_.get()});
+    return {};
+}
+
+Expected<void> RunningController::watch_kernel() {
+    underlay::KernelWatch::Callbacks callbacks;
+    callbacks.resolution = [this](const auto& destination, const auto& resolution) {
+        if (next_hops_ != nullptr) next_hops_->resolved(destination, resolution);
+    };
+    callbacks.carrier = [this](const auto& interface, bool up) {
+        if (links_ != nullptr) links_->carrier(interface, up);
+    };
+    auto kernel = underlay::KernelWatch::open(std::move(callbacks));
+    if (!kernel) return tl::unexpected(kernel.error());
+    kernel_ = std::move(*kernel);
+    return loop_.watch(kernel_->fd(), [this] { kernel_->process(); });
+}
+
+Expected<void> RunningController::open_underlay() {
+    ports_ = std::make_unique<PortSet>(*path_, worker_count(), needed_data_room(settings_));
+    if (auto opened = ports_->open_uplinks(settings_); !opened) return opened;
+    const auto& underlay = settings_.underlay;
+    bool has_host_port = !underlay.host_port.empty();
+    if (has_host_port) {
+        if (auto opened = ports_->open_host_port(underlay); !opened) return opened;
+        if (auto used = kernel_->use_host_interface(underlay.host_port); !used) return used;
+        retry_timer_ = loop_.every(retry_interval, [this] { kernel_->retry_unresolved(); });
+    }
+    next_hops_ = std::make_unique<NextHops>(*state_, has_host_port ? kernel_.get() : nullptr,
+                                            ports_->underlay_mac());
+    return next_hops_->set_static(
+        static_links(underlay.next_hops, settings_.uplinks, ports_->underlay_mac()));
+}
+
+Expected<void> RunningController::add_configured_tenants() {
+    tenants_ = std::make_unique<Tenants>(*state_, *ports_, *next_hops_);
+    for (const auto& tenant : settings_.tenants)
+        if (auto added = tenants_->add(tenant); !added) return added;
+    learning_ = std::make_unique<Learning>(loop_, *state_);
+    return learning_->start(path_->learned_fd());
+}
+
+Expected<void> RunningController::watch_links() {
+    FailoverControl::Names names;
+    LinkWatch::UplinkLinks links;
+    for (overlay::UplinkIndex i = 0; i < overlay::uplink_count; ++i) {
+        const auto& uplink = settings_.uplinks[i];
+        const AttachedPort& attached = ports_->uplink(i);
+        const datapath::Port& port = attached.port();
+        names[i] = uplink.name;
+        bool named = !uplink.interface.empty();
+        links[i] = {uplink.name, named ? uplink.interface : attached.interface(), named,
+                    port.link_event(), [&port] { return port.link_up(); }};
+    }
+    failover_ = std::make_unique<FailoverControl>(names, settings_.failover.primary, *state_,
+                                                  [this](auto active) { switched(active); });
+    links_ = std::make_unique<LinkWatch>(
+        loop_, *kernel_, links, [this](auto uplink, bool up) { failover_->link(uplink, up); });
+    for (overlay::UplinkIndex i = 0; i < overlay::uplink_count; ++i) {
+        if (!links[i].driver_event) continue;
+        auto event =
+            DriverLinkEvent::watch(ports_->uplink(i).port().id(),
+                                   [this, i, &loop = loop_, alive = std::weak_ptr<bool>(alive_)] {
+                                       loop.post([this, i, alive] {
+                                           if (!alive.expired()) links_->driver_event(i);
+                                       });
+                                   });
+        if (!event) return tl::unexpected(event.error());
+        driver_events_.push_back(std::move(*event));
+    }
+    if (auto started = links_->start(settings_.failover.poll_interval); !started) return started;
+    return failover_->start({links_->up(0), links_->up(1)});
+}
+
+Expected<void> RunningController::run_workers() {
+    if (auto running = path_->start(); !running) return running;
+    workers_run_ = true;
+    Announcer::Schedule schedule{settings_.failover.announce_count,
+                                 settings_.failover.announce_interval};
+    announcer_ = std::make_unique<Announcer>(
+        loop_, schedule, [this](auto uplink, auto frame) { return path_->inject(uplink, frame); });
+    if (auto active = failover_->machine().active()) announce_from(*active);
+    return {};
+}
+
+void RunningController::switched(std::optional<failover::UplinkIndex> active) {
+    if (announcer_ == nullptr) return;
+    if (active)
+        announce_from(*active);
+    else
+        announcer_->stop();
+}
+
+void RunningController::announce_from(failover::UplinkIndex uplink) {
+    announcer_->announce(uplink, announced_addresses(), ports_->underlay_mac());
+}
+
+std::vector<net::IpAddress> RunningController::announced_addresses() const {
+    auto addresses = tenants_->local_vteps();
+    // Linux speaks from these (BGP, IKE), which need the new uplink no less.
+    for (const auto& prefix : settings_.underlay.addresses)
+        addresses.push_back(prefix.address);
+    std::sort(addresses.begin(), addresses.end());
+    addresses.erase(std::unique(addresses.begin(), addresses.end()), addresses.end());
+    return addresses;
+}
+
+} // namespace sallyport::control

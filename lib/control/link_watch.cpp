@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "control/link_watch.h"
+
+#include <utility>
+
+#include <spdlog/spdlog.h>
+
+namespace sallyport::control {
+
+LinkWatch::LinkWatch(EventLoop& loop, underlay::KernelWatch& kernel, UplinkLinks links,
+                     Changed changed)
+    : loop_(loop), kernel_(kernel), changed_(std::move(changed)) {
+    for (std::size_t i = 0; i < links.size(); ++i)
+        states_[i].link = std::move(links[i]);
+}
+
+LinkWatch::~LinkWatch() {
+    if (timer_ != 0) loop_.cancel(timer_);
+    for (State& state : states_)
+        if (state.watches_carrier) kernel_.unwatch_carrier(state.link.interface);
+}
+
+Expected<void> LinkWatch::start(std::chrono::milliseconds poll_interval) {
+    for (State& state : states_)
+        if (auto watched = watch_carrier(state); !watched) return watched;
+    for (overlay::UplinkIndex uplink = 0; uplink < states_.size(); ++uplink) {
+        evaluate(uplink);
+        spdlog::info("uplink {}: link is {} ({})", states_[uplink].link.uplink,
+                     states_[uplink].up ? "up" : "down", source_text(uplink));
+    }
+    started_ = true;
+    timer_ = loop_.every(poll_interval, [this] {
+        for (overlay::UplinkIndex uplink = 0; uplink < states_.size(); ++uplink)
+            evaluate(uplink);
+    });
+    return {};
+}
+
+Expected<void> LinkWatch::watch_carrier(State& state) {
+    const UplinkLink& link = state.link;
+    if (link.interface.empty()) return {};
+    // Set before the call, which tells the carrier's state at once.
+    state.watches_carrier = true;
+    auto watched = kernel_.watch_carrier(link.interface);
+    if (watched) return {};
+    state.watches_carrier = false;
+    if (link.interface_required) {
+        Error error = watched.error();
+        if (error.where.empty()) error.where = "uplink " + link.uplink;
+        return tl::unexpected(std::move(error));
+    }
+    spdlog::debug("uplink {}: carrier of {} is not watched: {}", link.uplink, link.interface,
+                  watched.error().message());
+    return {};
+}
+
+void LinkWatch::carrier(const std::string& interface, bool up) {
+    for (overlay::UplinkIndex uplink = 0; uplink < states_.size(); ++uplink) {
+        State& state = states_[uplink];
+        if (!state.watches_carrier || state.link.interface != interface) continue;
+        state.carrier = up;
+        if (started_) evaluate(uplink);
+    }
+}
+
+void LinkWatch::driver_event(overlay::UplinkIndex uplink) {
+    if (started_) evaluate(uplink);
+}
+
+void LinkWatch::evaluate(overlay::UplinkIndex uplink) {
+    State& state = states_[uplink];
+    bool up = (!state.watches_carrier || state.carrier) && state.link.driver_link_up();
+    if (up == std::exchange(state.up, up) || !started_) return;
+    changed_(uplink, up);
+}
+
+LinkSource LinkWatch::source(overlay::UplinkIndex uplink) const {
+    const State& state = states_[uplink];
+    if (state.watches_carrier) return LinkSource::carrier;
+    return state.link.driver_event ? LinkSource::driver_event : LinkSource::polling;
+}
+
+std::string LinkWatch::source_text(overlay::UplinkIndex uplink) const {
+    switch (source(uplink)) {
+    case LinkSource::carrier:
+        return "carrier of " + states_[uplink].link.interface;
+    case LinkSource::driver_event:
+        return "driver event";
+    case LinkSource::polling:
+        break;
+    }
+    return "polling";
+}
+
+} // namespace sallyport::control

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The link state of the uplinks, from every source there is: the kernel's carrier, the driver's
+// event, and polling as the net below both.
+#pragma once
+
+#include "base/error.h"
+#include "control/event_loop.h"
+#include "overlay/row.h"
+#include "underlay/kernel_watch.h"
+
+#include <array>
+#include <chrono>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace sallyport::control {
+
+/// What tells a link state first; polling looks after all of them.
+enum class LinkSource : std::uint8_t { carrier, driver_event, polling };
+
+/// An uplink, as far as its link goes.
+struct UplinkLink {
+    std::string uplink;
+    /// Kernel interface whose carrier counts; empty: none.
+    std::string interface;
+    /// True: the operator named the interface, so that not being able to watch it is an Error.
+    bool interface_required = false;
+    /// True: LinkWatch::driver_event() will be called when the driver tells of a change.
+    bool driver_event = false;
+    /// The driver's word; a driver without link state says up.
+    std::function<bool()> driver_link_up;
+};
+
+/// An uplink is up when every source says so: a driver that does not know its link says up, and a
+/// carrier does not help where the driver has lost the device.
+///
+/// Owned by the control thread; every call comes from there.
+class LinkWatch {
+  public:
+    using Changed = std::function<void(overlay::UplinkIndex, bool up)>;
+    using UplinkLinks = std::array<UplinkLink, overlay::uplink_count>;
+
+    /// @param loop must outlive the object
+    /// @param kernel must outlive the object; its carrier callback must call carrier()
+    /// @param changed called for every change after start() returned
+    LinkWatch(EventLoop& loop, underlay::KernelWatch& kernel, UplinkLinks links, Changed changed);
+    ~LinkWatch();
+    LinkWatch(const LinkWatch&) = delete;
+    LinkWatch& operator=(const LinkWatch&) = delete;
+
+    /// Watches the carriers and starts polling.
+    Expected<void> start(std::chrono::milliseconds poll_interval);
+
+    /// The kernel says that an interface's carrier is there or gone.
+    void carrier(const std::string& interface, bool up);
+    /// The driver says that the link of the uplink changed.
+    void driver_event(overlay::UplinkIndex uplink);
+
+    [[nodiscard]] bool up(overlay::UplinkIndex uplink) const { return states_[uplink].up; }
+    [[nodiscard]] LinkSource source(overlay::UplinkIndex uplink) const;
+    /// "carrier of IF", "driver event", "polling".
+    [[nodiscard]] std::string source_text(overlay::UplinkIndex uplink) const;
+
+  private:
+    struct State {
+        UplinkLink link;
+        bool watches_carrier = false;
+        bool carrier = false;
+        bool up = false;
+    };
+    Expected<void> watch_carrier(State& state);
+    void evaluate(overlay::UplinkIndex uplink);
+
+    EventLoop& loop_;
+    underlay::KernelWatch& kernel_;
+    std::array<State, overlay::uplink_count> states_;
+    Changed changed_;
+    bool started_ = false;
+    EventLoop::TimerId timer_ = 0;
+};
+
+} // namespace sallyport::control

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "control/port_set.h"
+
+#include "underlay/kernel_watch.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+namespace sallyport::control {
+namespace {
+
+// What DPDK 22.11's net_tap takes; enough for what Linux has to say on the underlay.
+constexpr std::uint16_t largest_host_port_mtu = 1500;
+
+// Tenants that come later with ordinary ports fit without a restart.
+constexpr std::uint16_t smallest_data_room = 2048;
+
+Error at(Error error, const std::string& where) {
+    if (error.where.empty()) error.where = where;
+    return error;
+}
+
+} // namespace
+
+std::string host_port_device(const std::string& interface, const net::MacAddress& mac) {
+    return fmt::format("net_tap_sallyport_host,iface={},mac={}", interface, mac.to_string());
+}
+
+std::uint16_t host_port_mtu(std::uint16_t underlay_mtu) {
+    return std::min(underlay_mtu, largest_host_port_mtu);
+}
+
+std::uint16_t needed_data_room(const config::Settings& settings) {
+    std::uint16_t room = smallest_data_room;
+    auto count = [&room](const std::string& device, std::uint16_t mtu) {
+        room = std::max(room, datapath::Port::needed_data_room(device, mtu));
+    };
+    for (const auto& uplink : settings.uplinks)
+        count(uplink.device, settings.underlay.mtu);
+    if (const auto& host = settings.underlay.host_port; !host.empty())
+        count(host_port_device(host, {}), host_port_mtu(settings.underlay.mtu));
+    for (const auto& tenant : settings.tenants)
+        for (const auto& port : tenant.vm_ports)
+            count(port.device, tenant.mtu);
+    return room;
+}
+
+AttachedPort::AttachedPort(datapath::SoftwarePath& path, std::unique_ptr<datapath::Port> port)
+    : path_(path), port_(std::move(port)) {
+    if (auto index = port_->interface_index())
+        interface_ = underlay::interface_name(*index).value_or("");
+}
+
+AttachedPort::~AttachedPort() {
+    if (port_ != nullptr) path_.detach(*port_);
+}
+
+PortSet::PortSet(datapath::SoftwarePath& path, std::uint16_t workers,
+                 std::uint16_t buffer_data_room)
+    : path_(path), workers_(workers), buffer_data_room_(buffer_data_room) {}
+
+PortSet::~PortSet() {
+    vm_ports_.clear();
+    host_.reset();
+    for (auto& uplink : uplinks_)
+        uplink.reset();
+}
+
+Expected<std::unique_ptr<datapath::Port>>
+PortSet::open(const datapath::PortSettings& settings) const {
+    auto room = datapath::Port::needed_data_room(settings.device, settings.mtu);
+    if (room > buffer_data_room_)
+        return failure(
+            fmt::format("device {} needs packet buffers of {} octets at MTU {}, the pool has {}",
+                        settings.device, room, settings.mtu, buffer_data_room_),
+            {}, "restart: buffers are made for the largest port known at the start");
+    auto port = datapath::Port::open(settings, path_.buffer_pool());
+    if (port)
+        spdlog::debug("{} {}: DPDK port {} of {}, MAC {}, {} receive and {} transmit queues",
+                      to_string(settings.role), settings.name, (*port)->id(), (*port)->driver(),
+                      (*port)->mac().to_string(), (*port)->rx_queues(), (*port)->tx_queues());
+    return port;
+}
+
+Expected<void> PortSet::open_uplinks(const config::Settings& settings) {
+    std::optional<net::MacAddress> mac = settings.underlay.mac;
+    for (std::size_t i = 0; i < uplinks_.size(); ++i) {
+        const auto& uplink = settings.uplinks[i];
+        auto port = open({uplink.name, uplink.device, datapath::PortRole::uplink,
+                          settings.underlay.mtu, mac, workers_});
+        if (!port) return tl::unexpected(at(port.error(), "uplink " + uplink.name));
+        // Both uplinks answer to one MAC, so that a failover changes no neighbour's entry.
+        if (!mac) mac = (*port)->mac();
+        uplinks_[i] = std::make_unique<AttachedPort>(path_, std::move(*port));
+        const std::string& interface =
+            uplink.interface.empty() ? uplinks_[i]->interface() : uplink.interface;
+        if (auto fits = check_uplink_mtu(*uplinks_[i], interface, settings.underlay.mtu); !fits)
+            return fits;
+    }
+    underlay_mac_ = *mac;
+    path_.set_underlay_mac(underlay_mac_);
+    for (std::size_t i = 0; i < uplinks_.size(); ++i) {
+        auto attached =
+            path_.attach_uplink(static_cast<overlay::UplinkIndex>(i), uplinks_[i]->port());
+        if (!attached)
+            return tl::unexpected(at(attached.error(), "uplink " + settings.uplinks[i].name));
+    }
+    return {};
+}
+
+Expected<void> PortSet::check_uplink_mtu(const AttachedPort& uplink, const std::string& interface,
+                                         std::uint16_t mtu) const {
+    if (interface.empty()) return {};
+    std::string where = "uplink " + uplink.port().name();
+    auto actual = underlay::interface_mtu(interface);
+    if (!actual) return tl::unexpected(at(actual.error(), where));
+    if (*actual >= mtu) return {};
+    return failure(
+        fmt::format("interface {} has MTU {}, less than underlay.mtu {}", interface, *actual, mtu),
+        where,
+        fmt::format("run 'ip link set dev {} mtu {}', or set underlay.mtu to {}", interface, mtu,
+                    *actual));
+}
+
+Expected<void> PortSet::open_host_port(const config::UnderlaySettings& underlay) {
+    std::string where = "host port " + underlay.host_port;
+    std::uint16_t mtu = host_port_mtu(underlay.mtu);
+    auto port = open({underlay.host_port, host_port_device(underlay.host_port, underlay_mac_),
+                      datapath::PortRole::host, mtu, underlay_mac_, workers_});
+    if (!port) return tl::unexpected(at(port.error(), where));
+    host_ = std::make_unique<AttachedPort>(path_, std::move(*port));
+    auto configured = underlay::configure_host_interface(
+        {underlay.host_port, underlay_mac_, mtu, underlay.addresses});
+    if (!configured) return tl::unexpected(at(configured.error(), where));
+    if (auto attached = path_.attach_host(host_->port()); !attached)
+        return tl::unexpected(at(attached.error(), where));
+    return {};
+}
+
+Expected<void> PortSet::open_vm_port(const config::TenantSettings& tenant,
+                                     const config::VmPortSettings& settings, overlay::VmPortId id) {
+    std::string where = fmt::format("tenant {}, vm port {}", tenant.name, settings.name);
+    auto port = open({settings.name, settings.device, datapath::PortRole::vm_port, tenant.mtu,
+                      std::nullopt, workers_});
+    if (!port) return tl::unexpected(at(port.error(), where));
+    AttachedPort attached(path_, std::move(*port));
+    attached.tenant = tenant.name;
+    attached.allowed_macs = settings.macs;
+    if (auto done = path_.attach_vm_port(id, attached.port()); !done)
+        return tl::unexpected(at(done.error(), where));
+    vm_ports_.emplace(settings.name, std::move(attached));
+    return {};
+}
+
+void PortSet::close_vm_port(const std::string& name) {
+    vm_ports_.erase(name);
+}
+
+const AttachedPort& PortSet::uplink(overlay::UplinkIndex index) const {
+    return *uplinks_[index];
+}
+
+void PortSet::for_each(const std::function<void(const AttachedPort&)>& visit) const {
+    for (const auto& uplink : uplinks_)
+        if (uplink != nullptr) visit(*uplink);
+    if (host_ != nullptr) visit(*host_);
+    for (const auto& [name, port] : vm_ports_)
+        visit(port);
+}
+
+} // namespace sallyport::control

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What operators ask the running controller about.
+#include "control/running_controller.h"
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+namespace sallyport::control {
+namespace {
+
+PortReport describe(const AttachedPort& attached, const datapath::SoftwarePath& path) {
+    const datapath::Port& port = attached.port();
+    PortReport report;
+    report.dpdk_id = port.id();
+    report.name = port.name();
+    report.role = port.role();
+    report.tenant = attached.tenant;
+    report.device = port.settings().device;
+    report.driver = port.driver();
+    report.interface = attached.interface();
+    report.mac = port.mac();
+    report.allowed_macs = attached.allowed_macs;
+    report.mtu = port.settings().mtu;
+    report.rx_queues = port.rx_queues();
+    report.tx_queues = port.tx_queues();
+    report.link_up = port.link_up();
+    report.link_speed_mbps = port.link_speed();
+    report.promiscuous = port.promiscuous();
+    report.counters = port.counters();
+    report.drops = path.port_drops(port);
+    return report;
+}
+
+NextHopReport describe(const overlay::NextHopRow& row, bool configured,
+                       const FailoverControl& failover) {
+    NextHopReport report{row.address, configured, {}};
+    for (overlay::UplinkIndex i = 0; i < row.links.size(); ++i) {
+        auto& link = report.links.emplace_back();
+        link.uplink = failover.name(i);
+        if (!row.links[i]) continue;
+        link.source = row.links[i]->source;
+        link.destination = row.links[i]->destination;
+    }
+    return report;
+}
+
+// A vtep is reached while its next hop's MAC is known on the uplink that carries the traffic; with
+// both down, on either of them.
+bool is_resolved(const overlay::NextHopRow& row, std::optional<overlay::UplinkIndex> active) {
+    if (active) return row.links[*active].has_value();
+    return row.links[0].has_value() || row.links[1].has_value();
+}
+
+FdbReport describe(const overlay::FdbRow& row, const overlay::ForwardingState& state,
+                   datapath::SoftwarePath& path) {
+    FdbReport report;
+    if (const auto* tenant = state.tenant(row.tenant)) report.tenant = tenant->row.name;
+    report.mac = row.mac;
+    report.origin = row.origin;
+    if (const auto* local = std::get_if<overlay::VmPortRef>(&row.target)) {
+        if (const auto* port = state.vm_port(local->id)) report.vm_port = port->name;
+    } else if (const auto* vtep = state.vtep(std::get<overlay::VtepRef>(row.target).id)) {
+        report.vtep = vtep->address;
+    }
+    if (row.origin == overlay::FdbOrigin::learned)
+        report.idle = path.idle_time(row.tenant, row.mac);
+    return report;
+}
+
+} // namespace
+
+std::vector<PortReport> RunningController::ports() const {
+    std::vector<PortReport> reports;
+    ports_->for_each(
+        [&](const AttachedPort& attached) { reports.push_back(describe(attached, *path_)); });
+    return reports;
+}
+
+FailoverReport RunningController::failover() const {
+    FailoverReport report;
+    const auto& machine = failover_->machine();
+    if (auto active = machine.active()) report.active = failover_->name(*active);
+    if (const auto& last = failover_->last_switch()) report.last_reason = to_string(last->reason);
+    report.switches = failover_->switches();
+    for (overlay::UplinkIndex i = 0; i < overlay::uplink_count; ++i) {
+        UplinkReport uplink;
+        uplink.name = failover_->name(i);
+        uplink.index = i;
+        uplink.active = machine.active() == i;
+        uplink.link_up = machine.link_up(i);
+        uplink.administratively_up = machine.administratively_up(i);
+        uplink.link_source = links_->source_text(i);
+        uplink.switches_to = failover_->history(i).switches_to;
+        uplink.last_change = failover_->history(i).last_change;
+        report.uplinks.push_back(std::move(uplink));
+    }
+    return report;
+}
+
+std::vector<NextHopReport> RunningController::next_hops() const {
+    std::vector<NextHopReport> reports;
+    for (const auto* row : state_->next_hops())
+        reports.push_back(describe(*row, state_->is_static_next_hop(row->address), *failover_));
+    return reports;
+}
+
+std::vector<VtepReport> RunningController::vteps() const {
+    // By address, local ones first; two roles of one address are two reports.
+    std::map<net::IpAddress, VtepReport> local;
+    std::map<net::IpAddress, VtepReport> remote;
+    for (const auto* tenant : state_->tenants()) {
+        auto& here = local[tenant->row.local_vtep];
+        here.address = tenant->row.local_vtep;
+        here.local = true;
+        here.resolved = true;
+        here.tenants.push_back(tenant->row.name);
+        for (auto id : tenant->row.remote_vteps)
+            if (const auto* row = state_->vtep(id))
+                remote[row->address].tenants.push_back(tenant->row.name);
+    }
+    std::vector<VtepReport> reports;
+    for (auto& [address, report] : local)
+        reports.push_back(std::move(report));
+    for (auto& [address, report] : remote) {
+        report.address = address;
+        const auto* row = state_->find_vtep(address);
+        const auto* next_hop =
+            row != nullptr && row->next_hop ? state_->next_hop(*row->next_hop) : nullptr;
+        if (next_hop != nullptr) {
+            report.next_hop = next_hop->address;
+            report.resolved = is_resolved(*next_hop, state_->active_uplink());
+        }
+        reports.push_back(std::move(report));
+    }
+    return reports;
+}
+
+Expected<std::vector<FdbReport>> RunningController::fdb(const std::string& tenant) const {
+    std::vector<FdbReport> reports;
+    auto visit = [&](const overlay::FdbRow& row) {
+        reports.push_back(describe(row, *state_, *path_));
+    };
+    if (tenant.empty()) {
+        state_->for_each_fdb(visit);
+    } else {
+        const auto* entry = state_->find_tenant(tenant);
+        if (entry == nullptr) return tl::unexpected(unknown_tenant(tenant));
+        state_->for_each_fdb(entry->row.id, visit);
+    }
+    std::sort(reports.begin(), reports.end(), [](const FdbReport& a, const FdbReport& b) {
+        return std::tie(a.tenant, a.mac) < std::tie(b.tenant, b.mac);
+    });
+    return reports;
+}
+
+std::vector<TenantReport> RunningController::tenants() const {
+    std::vector<TenantReport> reports;
+    for (const auto& settings : settings_.tenants) {
+        const auto* entry = state_->find_tenant(settings.name);
+        if (entry == nullptr) continue;
+        TenantReport report;
+        report.settings = settings;
+        report.learned_entries = entry->learned;
+        report.configured_entries = entry->configured;
+        report.learn_refused = entry->learn_refused;
+        report.moves = entry->moves;
+        report.counters = path_->tenant_counters(entry->row.id);
+        reports.push_back(std::move(report));
+    }
+    std::sort(reports.begin(), reports.end(), [](const TenantReport& a, const TenantReport& b) {
+        return a.settings.name < b.settings.name;
+    });
+    return reports;
+}
+
+datapath::DropCounts RunningController::drops() const {
+    return path_->drops();
+}
+
+std::vector<datapath::NodeCounters> RunningController::node_counters() const {
+    return path_->node_counters();
+}
+
+std::vector<datapath::WorkerCounters> RunningController::worker_counters() const {
+    return path_->worker_counters();
+}
+
+std::chrono::steady_clock::duration RunningController::uptime() const {
+    return std::chrono::steady_clock::now() - started_;
+}
+
+} // namespace sallyport::control

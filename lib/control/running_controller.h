@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The controller's parts, put together.
+#pragma once
+
+#include "control/announcer.h"
+#include "control/controller.h"
+#include "control/driver_link_event.h"
+#include "control/event_loop.h"
+#include "control/failover_control.h"
+#include "control/learning.h"
+#include "control/link_watch.h"
+#include "control/next_hops.h"
+#include "control/port_set.h"
+#include "control/tenants.h"
+#include "overlay/forwarding_state.h"
+#include "underlay/kernel_watch.h"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace sallyport::control {
+
+class RunningController final : public Controller {
+  public:
+    RunningController(const config::Settings& settings, EventLoop& loop);
+    ~RunningController() override;
+    RunningController(const RunningController&) = delete;
+    RunningController& operator=(const RunningController&) = delete;
+
+    /// Once; when it fails the object is to be destroyed, which undoes what was done.
+    Expected<void> bring_up();
+
+    Expected<void> add_tenant(const std::filesystem::path& file) override;
+    Expected<void> remove_tenant(const std::string& name) override;
+    Expected<void> add_fdb(const std::string& tenant, const config::FdbSettings& entry) override;
+    Expected<void> remove_fdb(const std::string& tenant, const net::MacAddress& mac) override;
+    Expected<void> set_uplink(const std::string& uplink, bool administratively_up) override;
+    Expected<failover::Switch> switch_uplink() override;
+    void clear_counters() override;
+
+    [[nodiscard]] const config::Settings& settings() const override { return settings_; }
+    [[nodiscard]] std::vector<PortReport> ports() const override;
+    [[nodiscard]] FailoverReport failover() const override;
+    [[nodiscard]] std::vector<NextHopReport> next_hops() const override;
+    [[nodiscard]] std::vector<VtepReport> vteps() const override;
+    [[nodiscard]] Expected<std::vector<FdbReport>> fdb(const std::string& tenant) const override;
+    [[nodiscard]] std::vector<TenantReport> tenants() const override;
+    [[nodiscard]] datapath::DropCounts drops() const override;
+    [[nodiscard]] std::vector<datapath::NodeCounters> node_counters() const override;
+    [[nodiscard]] std::vector<datapath::WorkerCounters> worker_counters() const override;
+    [[nodiscard]] std::chrono::steady_clock::duration uptime() const override;
+
+  private:
+    Expected<void> make_software_path();
+    Expected<void> watch_kernel();
+    Expected<void> open_underlay();
+    Expected<void> add_configured_tenants();
+    Expected<void> watch_links();
+    Expected<void> run_workers();
+
+    void switched(std::optional<failover::UplinkIndex> active);
+    void announce_from(failover::UplinkIndex uplink);
+    [[nodiscard]] std::vector<net::IpAddress> announced_addresses() const;
+    config::TenantSettings* find_tenant_settings(const std::string& name);
+    [[nodiscard]] Error unknown_tenant(const std::string& name) const;
+    [[nodiscard]] std::vector<std::string> tenant_names() const;
+
+    config::Settings settings_;
+    EventLoop& loop_;
+    std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
+
+    // In the order of the start; the end is in reverse.
+    std::unique_ptr<datapath::SoftwarePath> path_;
+    std::unique_ptr<overlay::ForwardingState> state_;
+    std::unique_ptr<underlay::KernelWatch> kernel_;
+    EventLoop::TimerId retry_timer_ = 0;
+    std::unique_ptr<PortSet> ports_;
+    std::unique_ptr<NextHops> next_hops_;
+    std::unique_ptr<Tenants> tenants_;
+    std::unique_ptr<FailoverControl> failover_;
+    std::unique_ptr<LinkWatch> links_;
+    std::vector<DriverLinkEvent> driver_events_;
+    std::unique_ptr<Learning> learning_;
+    bool workers_run_ = false;
+    std::unique_ptr<Announcer> announcer_;
+    /// What other threads post looks here whether the object still is.
+    std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+};
+
+} // namespace sallyport::control

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "control/tenants.h"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+namespace sallyport::control {
+
+overlay::FdbSpec to_spec(const config::FdbSettings& settings) {
+    overlay::FdbSpec spec{settings.mac, settings.vm_port};
+    if (settings.vtep) spec.target = *settings.vtep;
+    return spec;
+}
+
+overlay::TenantSpec to_spec(const config::TenantSettings& settings) {
+    overlay::TenantSpec spec;
+    spec.name = settings.name;
+    spec.vni = settings.vni;
+    spec.local_vtep = settings.local_vtep;
+    spec.udp_port = settings.udp_port;
+    spec.mtu = settings.mtu;
+    spec.learning = settings.learning;
+    spec.flooding = settings.flooding;
+    spec.pass_inner_vlan = settings.pass_inner_vlan;
+    spec.max_learned = settings.max_learned;
+    spec.ageing_time = settings.ageing_time;
+    spec.remote_vteps = settings.remote_vteps;
+    for (const auto& port : settings.vm_ports)
+        spec.vm_ports.push_back({port.name, port.macs});
+    for (const auto& entry : settings.fdb)
+        spec.fdb.push_back(to_spec(entry));
+    return spec;
+}
+
+Tenants::Tenants(overlay::ForwardingState& state, VmPorts& ports, NextHops& next_hops)
+    : state_(state), ports_(ports), next_hops_(next_hops) {}
+
+Expected<void> Tenants::add(const config::TenantSettings& tenant) {
+    auto added = state_.add_tenant(to_spec(tenant));
+    if (!added) return tl::unexpected(added.error());
+    if (auto opened = open_ports(tenant); !opened) {
+        // The rows went in a moment ago and nothing refers to them yet.
+        if (auto removed = state_.remove_tenant(tenant.name); !removed)
+            spdlog::error("tenant {}: not undone: {}", tenant.name, removed.error().message());
+        return opened;
+    }
+    ++local_vteps_[tenant.local_vtep];
+    next_hops_.watch(added->new_vteps);
+    spdlog::debug("tenant {}: VNI {} with {} vm ports and {} remote vteps", tenant.name, tenant.vni,
+                  tenant.vm_ports.size(), tenant.remote_vteps.size());
+    return {};
+}
+
+Expected<void> Tenants::open_ports(const config::TenantSettings& tenant) {
+    for (std::size_t i = 0; i < tenant.vm_ports.size(); ++i) {
+        const auto& port = tenant.vm_ports[i];
+        const auto* row = state_.find_vm_port(port.name);
+        auto opened = row != nullptr ? ports_.open_vm_port(tenant, port, row->id)
+                                     : failure(fmt::format("vm port {} has no row", port.name),
+                                               "tenant " + tenant.name);
+        if (opened) continue;
+        while (i-- > 0)
+            ports_.close_vm_port(tenant.vm_ports[i].name);
+        return opened;
+    }
+    return {};
+}
+
+Expected<void> Tenants::remove(const std::string& name) {
+    const auto* entry = state_.find_tenant(name);
+    if (entry == nullptr) return failure(fmt::format("there is no tenant {}", name));
+    auto local_vtep = local_vteps_.find(entry->row.local_vtep);
+    auto removed = state_.remove_tenant(name);
+    if (!removed) return tl::unexpected(removed.error());
+    // The rows first: frames that still come in are dropped as vm-port-unbound, and a path that
+    // refuses leaves the tenant whole.
+    for (const auto& row : removed->vm_ports)
+        ports_.close_vm_port(row.name);
+    next_hops_.unwatch(removed->gone_vteps);
+    if (local_vtep != local_vteps_.end() && --local_vtep->second == 0)
+        local_vteps_.erase(local_vtep);
+    return {};
+}
+
+std::vector<net::IpAddress> Tenants::local_vteps() const {
+    std::vector<net::IpAddress> addresses;
+    addresses.reserve(local_vteps_.size());
+    for (const auto& [address, tenants] : local_vteps_)
+        addresses.push_back(address);
+    return addresses;
+}
+
+} // namespace sallyport::control

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Brings a tenant in and takes it out, whole or not at all: rows, vm ports and next hops.
+#pragma once
+
+#include "base/error.h"
+#include "config/settings.h"
+#include "control/next_hops.h"
+#include "net/ip_address.h"
+#include "overlay/forwarding_state.h"
+
+#include <map>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace sallyport::control {
+
+overlay::FdbSpec to_spec(const config::FdbSettings& settings);
+overlay::TenantSpec to_spec(const config::TenantSettings& settings);
+
+/// Where vm ports are opened and closed. Called from the control thread.
+class VmPorts {
+  public:
+    virtual ~VmPorts() = default;
+    /// Leaves nothing behind when it fails.
+    virtual Expected<void> open_vm_port(const config::TenantSettings& tenant,
+                                        const config::VmPortSettings& settings,
+                                        overlay::VmPortId id) = 0;
+    /// Harmless for a vm port that is not open.
+    virtual void close_vm_port(const std::string& name) = 0;
+};
+
+/// Owned by the control thread; every call comes from there.
+class Tenants {
+  public:
+    /// All must outlive the object.
+    Tenants(overlay::ForwardingState& state, VmPorts& ports, NextHops& next_hops);
+
+    /// On failure nothing of the tenant stays.
+    Expected<void> add(const config::TenantSettings& tenant);
+    Expected<void> remove(const std::string& name);
+
+    /// Each address once, ascending.
+    [[nodiscard]] std::vector<net::IpAddress> local_vteps() const;
+
+  private:
+    Expected<void> open_ports(const config::TenantSettings& tenant);
+
+    overlay::ForwardingState& state_;
+    VmPorts& ports_;
+    NextHops& next_hops_;
+    /// How many tenants have each local vtep.
+    std::map<net::IpAddress, std::size_t> local_vteps_;
+};
+
+} // namespace sallyport::control
