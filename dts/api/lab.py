@@ -141,6 +141,7 @@ class Lab:
         self.memory_mb = memory_mb
         self.prefix_length = 64 if ipv6 else 24
         self.hypervisors: list[Hypervisor] = []
+        self.peers: dict[str, LinuxPeer] = {}
         self._deletions: list[Callable[[], None]] = []
         self.switches: list[Switch] = []
         with self._undone_on_failure():
@@ -172,6 +173,7 @@ class Lab:
         """A Linux VXLAN peer on switch A."""
         peer = LinuxPeer(name, self.address(number), self.prefix_length, self.mtu)
         self._deletions.append(peer.delete)
+        self.peers[name] = peer
         self.switches[0].connect(name, peer.namespace, "up0", f"02:00:00:00:{number:02x}:00")
         peer.cabled()
         return peer

@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from framework.process import Result, run, wait_until
 
@@ -26,3 +27,135 @@ class Shell:
     def json(self, command: str) -> Any:
         """One `show` command, its JSON parsed."""
         return json.loads(self.run(f"{command} json").stdout)
+
+    # Typed answers, for what the suites ask often.
+
+    def drops(self) -> Drops:
+        """All drops of the process, by reason."""
+        return Drops(_drops(self.json("show drop")))
+
+    def tenant(self, name: str) -> TenantCounters:
+        """Counters of one tenant."""
+        return TenantCounters.parse(_only(self.json(f"show tenant {name}")))
+
+    def port(self, name: str) -> PortCounters:
+        """Counters of one port."""
+        return PortCounters.parse(_only(self.json(f"show port stats {name}")))
+
+    def fdb(self, tenant: str) -> list[FdbEntry]:
+        """The fdb of one tenant."""
+        return [FdbEntry.parse(entry) for entry in self.json(f"show fdb {tenant}")]
+
+    def fdb_entry(self, tenant: str, mac: str) -> FdbEntry | None:
+        """Where `mac` is, if the tenant's fdb knows it."""
+        return next((entry for entry in self.fdb(tenant) if entry.mac == mac), None)
+
+    def wait_fdb(self, tenant: str, mac: str, place: str | None) -> None:
+        """Waits until `mac` is behind `place`, a vm port or a vtep; None: until it is unknown."""
+        def there() -> bool:
+            entry = self.fdb_entry(tenant, mac)
+            return (entry.place if entry else None) == place
+        wait_until(there, f"{mac} of {tenant} at {place}")
+
+    def active_uplink(self) -> str | None:
+        """Name of the active uplink, if there is one."""
+        return self.json("show uplink")["active"]
+
+    def wait_active(self, uplink: str | None, timeout: float = 5.0) -> None:
+        wait_until(lambda: self.active_uplink() == uplink, f"active uplink is {uplink}", timeout)
+
+
+def _only(answer: Any) -> Any:
+    """The one element of a list of one."""
+    assert isinstance(answer, list) and len(answer) == 1, answer
+    return answer[0]
+
+
+def _drops(answer: Any) -> dict[str, int]:
+    return {entry["reason"]: entry["packets"] for entry in answer}
+
+
+class Drops(dict[str, int]):
+    """Packets by drop reason; a reason that is not there counts as zero."""
+
+    def __missing__(self, reason: str) -> int:
+        return 0
+
+    def since(self, before: Drops) -> Drops:
+        """What was added; reasons without a change are left out."""
+        return Drops({reason: count - before[reason] for reason, count in self.items()
+                      if count != before[reason]})
+
+    @property
+    def total(self) -> int:
+        return sum(self.values())
+
+
+@dataclass(frozen=True)
+class _Counters:
+    """Figures that only grow, with the drops beside them."""
+
+    drops: Drops
+
+    def since(self, before: Self) -> Self:
+        """What was added since an earlier reading."""
+        return type(self)(**{
+            field.name: (self.drops.since(before.drops) if field.name == "drops"
+                         else getattr(self, field.name) - getattr(before, field.name))
+            for field in dataclasses.fields(self)})
+
+    @classmethod
+    def parse(cls, answer: dict[str, Any]) -> Self:
+        return cls(drops=Drops(_drops(answer["drops"])), **{
+            field.name: answer["counters"][field.name]
+            for field in dataclasses.fields(cls) if field.name != "drops"})
+
+
+@dataclass(frozen=True)
+class TenantCounters(_Counters):
+    """`show tenant`: from and to VM ports (rx, tx), to and from remote vteps (encap, decap)."""
+
+    rx_packets: int
+    rx_bytes: int
+    tx_packets: int
+    tx_bytes: int
+    encap_packets: int
+    encap_bytes: int
+    decap_packets: int
+    decap_bytes: int
+    flooded_packets: int
+    learn_refused: int
+    moves: int
+
+
+@dataclass(frozen=True)
+class PortCounters(_Counters):
+    """`show port stats`."""
+
+    rx_packets: int
+    rx_bytes: int
+    tx_packets: int
+    tx_bytes: int
+    rx_missed: int
+    rx_errors: int
+    tx_errors: int
+
+
+@dataclass(frozen=True)
+class FdbEntry:
+    """A line of `show fdb`."""
+
+    mac: str
+    vm_port: str | None
+    vtep: str | None
+    learned: bool
+
+    @property
+    def place(self) -> str | None:
+        """The vm port or the vtep behind which it is."""
+        return self.vm_port or self.vtep
+
+    @classmethod
+    def parse(cls, entry: dict[str, Any]) -> FdbEntry:
+        return cls(entry["mac"], entry.get("vm_port"), entry.get("vtep"),
+                   entry["origin"] == "learned")
