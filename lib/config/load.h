@@ -2,14 +2,14 @@
 // Files -> validated settings, with file:line for every complaint.
 #pragma once
 
+#include "config/settings.h"
+
 #include <filesystem>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include <tl/expected.hpp>
-
-#include "config/settings.h"
 
 namespace sallyport::config {
 

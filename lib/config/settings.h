@@ -2,15 +2,15 @@
 // Validated settings: what the files say, as values. docs/configuration.md describes every key.
 #pragma once
 
+#include "net/ip_address.h"
+#include "net/mac_address.h"
+
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
 #include <vector>
-
-#include "net/ip_address.h"
-#include "net/mac_address.h"
 
 namespace sallyport::config {
 
@@ -159,7 +159,7 @@ struct Settings {
     std::string node;
     LogSettings log;
     UnderlaySettings underlay;
-    /// Two: the uplink index is the order in the file. None only where no main file was given.
+    /// Two: the uplink index is the order in the file. Loaded settings always have both.
     std::vector<UplinkSettings> uplinks;
     FailoverSettings failover;
     WorkerSettings workers;

@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "config/tenant_file.h"
+
+#include "config/values.h"
+#include "net/overhead.h"
+
+#include <algorithm>
+#include <unordered_map>
+
+#include <spdlog/fmt/fmt.h>
+
+namespace sallyport::config {
+
+namespace {
+
+constexpr auto forms = std::to_array<KeyForm>({
+    {"name"},
+    {"vni"},
+    {"local_vtep"},
+    {"udp_port"},
+    {"mtu"},
+    {"learning"},
+    {"flooding"},
+    {"inner_vlan"},
+    {"ageing_time"},
+    {"max_learned"},
+    {"remote_vtep", true},
+    {"fdb", true},
+    {"vm_port.*.device"},
+    {"vm_port.*.mac", true},
+});
+
+constexpr std::uint16_t smallest_mtu = 68;
+constexpr std::uint16_t usual_mtu = 1500;
+
+class TenantParser {
+  public:
+    TenantParser(const Keys& keys, std::optional<std::uint16_t> underlay_mtu, TenantFile& file)
+        : keys_(keys), values_(keys), underlay_mtu_(underlay_mtu), tenant_(file.settings),
+          lines_(file.lines) {}
+
+    void parse() {
+        parse_identity();
+        parse_local_vtep();
+        parse_mtu(); // depends on the local vtep's family
+        parse_policy();
+        parse_remote_vteps();
+        parse_vm_ports();
+        parse_fdb(); // names remote vteps and vm ports
+    }
+
+  private:
+    const Entry* require(std::string_view key, std::string_view right);
+    void parse_identity();
+    void parse_local_vtep();
+    void parse_mtu();
+    void parse_policy();
+    void parse_remote_vteps();
+    void parse_remote_vtep(const Entry& entry);
+    void parse_vm_ports();
+    void parse_vm_port(const NamedGroup& group);
+    void parse_vm_macs(const Entry& first, std::span<const Entry> entries, VmPortSettings& port);
+    void parse_fdb();
+    void parse_fdb_entry(const Entry& entry);
+    bool parse_fdb_vtep(const Entry& entry, std::string_view text, FdbSettings& fdb);
+    bool parse_fdb_port(const Entry& entry, std::string_view text, FdbSettings& fdb);
+
+    /// Where a MAC was first given to a vm port.
+    struct MacPlace {
+        std::string vm_port;
+        unsigned line = 0;
+    };
+
+    const Keys& keys_;
+    Values values_;
+    std::optional<std::uint16_t> underlay_mtu_;
+    TenantSettings& tenant_;
+    TenantLines& lines_;
+    std::optional<net::IpAddress> local_;
+    std::vector<std::string> vm_port_names_;
+    std::unordered_map<net::MacAddress, MacPlace> vm_macs_;
+    std::unordered_map<net::MacAddress, unsigned> fdb_lines_;
+    /// Every well-formed remote vtep, those that were complained of too, with its first line.
+    std::unordered_map<net::IpAddress, unsigned> remote_lines_;
+};
+
+const Entry* TenantParser::require(std::string_view key, std::string_view right) {
+    const Entry* entry = keys_.find(key);
+    if (entry == nullptr) keys_.complain(0, key, "missing", std::string(right));
+    return entry;
+}
+
+void TenantParser::parse_identity() {
+    if (const Entry* entry = require("name", "name = NAME, the tenant's unique name")) {
+        lines_.name = entry->line;
+        if (values_.name(entry->line, entry->key, entry->value)) tenant_.name = entry->value;
+    }
+    if (const Entry* entry = require("vni", "vni = NUMBER, 1 to 16777215")) {
+        lines_.vni = entry->line;
+        if (const auto vni = values_.number(*entry, {1, 0xffffff, "24 bits"}))
+            tenant_.vni = static_cast<std::uint32_t>(*vni);
+    }
+}
+
+void TenantParser::parse_local_vtep() {
+    const Entry* entry = require("local_vtep", "local_vtep = ADDRESS, our VXLAN address");
+    if (entry == nullptr) return;
+    lines_.local_vtep = entry->line;
+    local_ = values_.unicast_address(*entry, entry->value);
+    if (local_) tenant_.local_vtep = *local_;
+}
+
+void TenantParser::parse_mtu() {
+    const net::IpFamily family = local_ ? local_->family : net::IpFamily::ipv4;
+    const std::uint16_t largest = net::largest_overlay_mtu(underlay_mtu_.value_or(0xffff), family);
+    tenant_.mtu = std::min(usual_mtu, largest);
+    const Entry* entry = keys_.find("mtu");
+    if (entry == nullptr) return;
+    std::string unit = "octets";
+    if (underlay_mtu_)
+        unit = fmt::format("underlay.mtu {} less {} of VXLAN over {}", *underlay_mtu_,
+                           net::vxlan_mtu_overhead(family), net::to_string(family));
+    if (const auto mtu = values_.number(*entry, {smallest_mtu, largest, unit}))
+        tenant_.mtu = static_cast<std::uint16_t>(*mtu);
+}
+
+void TenantParser::parse_policy() {
+    values_.take_number("udp_port", {1, 65535}, tenant_.udp_port);
+    values_.take_flag("learning", tenant_.learning);
+    values_.take_flag("flooding", tenant_.flooding);
+    constexpr auto inner_vlan =
+        std::to_array<std::pair<std::string_view, bool>>({{"drop", false}, {"pass", true}});
+    values_.take_choice("inner_vlan", inner_vlan, tenant_.pass_inner_vlan);
+    values_.take_duration("ageing_time", {0, 1000000, "seconds; 0: never"}, tenant_.ageing_time);
+    values_.take_number("max_learned", {1, 8388608}, tenant_.max_learned);
+}
+
+void TenantParser::parse_remote_vteps() {
+    for (const Entry& entry : keys_.all("remote_vtep"))
+        parse_remote_vtep(entry);
+}
+
+void TenantParser::parse_remote_vtep(const Entry& entry) {
+    const auto address = values_.unicast_address(entry, entry.value);
+    if (!address) return;
+    const auto [first, is_new] = remote_lines_.emplace(*address, entry.line);
+    if (!is_new)
+        return keys_.complain(entry, address->to_string() + " is given twice",
+                              fmt::format("once; first at line {}", first->second));
+    if (local_ && *address == *local_)
+        return keys_.complain(entry, address->to_string() + " is this tenant's local_vtep",
+                              "the address of another hypervisor");
+    if (local_ && address->family != local_->family)
+        return keys_.complain(
+            entry, fmt::format("{} is {}", address->to_string(), net::to_string(address->family)),
+            fmt::format("an {} address, as local_vtep {}", net::to_string(local_->family),
+                        local_->to_string()));
+    tenant_.remote_vteps.push_back(*address);
+    lines_.remote_vteps.push_back(entry.line);
+}
+
+void TenantParser::parse_vm_ports() {
+    const auto groups = keys_.named("vm_port");
+    for (const NamedGroup& group : groups)
+        vm_port_names_.push_back(group.name);
+    for (const NamedGroup& group : groups)
+        parse_vm_port(group);
+}
+
+void TenantParser::parse_vm_port(const NamedGroup& group) {
+    const std::string front = "vm_port." + group.name;
+    values_.name(group.line, front, group.name);
+    VmPortSettings port{group.name, {}, {}};
+    TenantLines::VmPort lines{group.line, 0};
+    if (const Entry* entry = keys_.find(front + ".device")) {
+        lines.device = entry->line;
+        if (values_.device(*entry)) port.device = entry->value;
+    } else {
+        keys_.complain(group.line, front + ".device", "missing",
+                       "DPDK device arguments, as `net_tap0,iface=" + group.name + "`");
+    }
+    const auto macs = keys_.all(front + ".mac");
+    if (macs.empty())
+        keys_.complain(group.line, front + ".mac", "missing",
+                       "the MAC address that the VM may send from, or `any`");
+    else
+        parse_vm_macs(macs.front(), macs, port);
+    tenant_.vm_ports.push_back(std::move(port));
+    lines_.vm_ports.push_back(lines);
+}
+
+void TenantParser::parse_vm_macs(const Entry& first, std::span<const Entry> entries,
+                                 VmPortSettings& port) {
+    const auto any = std::find_if(entries.begin(), entries.end(),
+                                  [](const Entry& entry) { return entry.value == "any"; });
+    for (const Entry& entry : entries) {
+        if (entry.value == "any") continue;
+        const auto mac = values_.unicast_mac(entry, entry.value);
+        if (!mac) continue;
+        const auto [place, is_new] = vm_macs_.emplace(*mac, MacPlace{port.name, entry.line});
+        if (is_new)
+            port.macs.push_back(*mac);
+        else
+            keys_.complain(entry, mac->to_string() + " is given twice in this tenant",
+                           fmt::format("another MAC; first at line {}, vm port {}",
+                                       place->second.line, place->second.vm_port));
+    }
+    if (any != entries.end() && entries.size() > 1)
+        keys_.complain(
+            *any, "`any` beside other MAC addresses",
+            fmt::format("`any` alone, or MAC addresses only; first at line {}", first.line));
+    std::sort(port.macs.begin(), port.macs.end());
+}
+
+void TenantParser::parse_fdb() {
+    for (const Entry& entry : keys_.all("fdb"))
+        parse_fdb_entry(entry);
+}
+
+void TenantParser::parse_fdb_entry(const Entry& entry) {
+    const auto words = words_of(entry.value);
+    if (words.size() != 3 || (words[1] != "vtep" && words[1] != "port"))
+        return keys_.complain(entry, in_quotes(entry.value) + " is no fdb entry",
+                              "MAC vtep ADDRESS, or MAC port NAME");
+    const auto mac = values_.unicast_mac(entry, words[0]);
+    FdbSettings fdb;
+    const bool good = words[1] == "vtep" ? parse_fdb_vtep(entry, words[2], fdb)
+                                         : parse_fdb_port(entry, words[2], fdb);
+    if (!mac) return;
+    fdb.mac = *mac;
+    const auto [first, is_new] = fdb_lines_.emplace(*mac, entry.line);
+    if (!is_new)
+        return keys_.complain(
+            entry, mac->to_string() + " is given twice",
+            fmt::format("one fdb entry for a MAC; first at line {}", first->second));
+    const auto vm = vm_macs_.find(*mac);
+    if (good && vm != vm_macs_.end() && vm->second.vm_port != fdb.vm_port)
+        return keys_.complain(entry,
+                              fmt::format("{} is the MAC of vm port {} at line {}",
+                                          mac->to_string(), vm->second.vm_port, vm->second.line),
+                              "no fdb entry, or one for that vm port");
+    if (good) tenant_.fdb.push_back(std::move(fdb));
+}
+
+bool TenantParser::parse_fdb_vtep(const Entry& entry, std::string_view text, FdbSettings& fdb) {
+    fdb.vtep = values_.unicast_address(entry, text);
+    if (!fdb.vtep) return false;
+    if (remote_lines_.contains(*fdb.vtep)) return true;
+    keys_.complain(
+        entry, fdb.vtep->to_string() + " is no remote_vtep of this tenant",
+        tenant_.remote_vteps.empty()
+            ? fmt::format("remote_vtep = {} beside it", fdb.vtep->to_string())
+            : fmt::format("a remote_vtep, as {}", tenant_.remote_vteps.front().to_string()));
+    return false;
+}
+
+bool TenantParser::parse_fdb_port(const Entry& entry, std::string_view text, FdbSettings& fdb) {
+    fdb.vm_port = text;
+    if (std::find(vm_port_names_.begin(), vm_port_names_.end(), text) != vm_port_names_.end())
+        return true;
+    std::string right = nearest(text, vm_port_names_);
+    if (!right.empty())
+        right = fmt::format("did you mean {}?", right);
+    else if (vm_port_names_.empty())
+        right = fmt::format("a section [vm_port.{}]", text);
+    else
+        right = "a vm port of this tenant, as " + vm_port_names_.front();
+    keys_.complain(entry, fmt::format("no vm port of this tenant is named {}", in_quotes(text)),
+                   std::move(right));
+    return false;
+}
+
+} // namespace
+
+TenantFile parse_tenant_file(const std::filesystem::path& file, std::string_view text,
+                             std::optional<std::uint16_t> underlay_mtu, Complaints& complaints) {
+    TenantFile tenant;
+    tenant.settings.file = file;
+    const Keys keys(parse_source(file, text, complaints), forms, complaints);
+    TenantParser(keys, underlay_mtu, tenant).parse();
+    return tenant;
+}
+
+} // namespace sallyport::config

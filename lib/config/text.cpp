@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Settings -> the files' own syntax.
+#include "config/load.h"
+#include "config/parse.h"
+
+#include <string>
+
+#include <spdlog/fmt/fmt.h>
+
+namespace sallyport::config {
+
+namespace {
+
+const char* on_or_off(bool value) {
+    return value ? "on" : "off";
+}
+
+std::string path_or(const std::filesystem::path& path, std::string_view none) {
+    return path.empty() ? std::string(none) : path.native();
+}
+
+std::string_view word(UdpChecksum checksum) {
+    switch (checksum) {
+    case UdpChecksum::zero:
+        return "zero";
+    case UdpChecksum::computed:
+        return "computed";
+    case UdpChecksum::automatic:
+        break;
+    }
+    return "auto";
+}
+
+std::string log_text(const LogSettings& log) {
+    return fmt::format("[log]\nlevel = {}\nformat = {}\nfile = {}\n\n", log.level,
+                       log.format == LogFormat::json ? "json" : "text",
+                       path_or(log.file, "stderr"));
+}
+
+std::string underlay_text(const UnderlaySettings& underlay) {
+    std::string text = fmt::format("[underlay]\nmtu = {}\nhost_port = {}\n", underlay.mtu,
+                                   underlay.host_port.empty() ? "none" : underlay.host_port);
+    for (const net::IpPrefix& address : underlay.addresses)
+        text += fmt::format("address = {}\n", address.to_string());
+    text += fmt::format("mac = {}\nttl = {}\n", underlay.mac ? underlay.mac->to_string() : "auto",
+                        underlay.ttl);
+    text += fmt::format("dscp = {}\ndf = {}\n",
+                        underlay.dscp ? std::to_string(*underlay.dscp) : "inherit",
+                        on_or_off(underlay.dont_fragment));
+    text += fmt::format("udp_checksum = {}\nudp6_zero_checksum = {}\nsource_ports = {}-{}\n",
+                        word(underlay.udp_checksum),
+                        underlay.accept_udp6_zero_checksum ? "accept" : "drop",
+                        underlay.source_port_first, underlay.source_port_last);
+    for (const NextHopSettings& hop : underlay.next_hops)
+        text += fmt::format("nexthop = {} {}{}{}\n", hop.address.to_string(), hop.mac.to_string(),
+                            hop.uplink.empty() ? "" : " ", hop.uplink);
+    return text + "\n";
+}
+
+std::string uplinks_text(const Settings& settings) {
+    std::string text;
+    for (const UplinkSettings& uplink : settings.uplinks)
+        text += fmt::format("[uplink.{}]\ndevice = {}\ninterface = {}\n\n", uplink.name,
+                            uplink.device, uplink.interface.empty() ? "auto" : uplink.interface);
+    const FailoverSettings& failover = settings.failover;
+    text += "[failover]\n";
+    if (failover.primary < settings.uplinks.size())
+        text += fmt::format("primary = {}\n", settings.uplinks[failover.primary].name);
+    return text
+           + fmt::format(
+               "poll_interval_ms = {}\nannounce_count = {}\nannounce_interval_ms = {}\n\n",
+               failover.poll_interval.count(), failover.announce_count,
+               failover.announce_interval.count());
+}
+
+std::string limits_text(const LimitSettings& limits) {
+    return fmt::format("[limits]\ntenants = {}\nfdb_entries = {}\ntunnels = {}\nbuffers = {}\n\n",
+                       limits.tenants, limits.fdb_entries, limits.tunnels, limits.buffers);
+}
+
+} // namespace
+
+std::string main_config_text(const Settings& settings) {
+    return fmt::format("[node]\nname = {}\n\n", settings.node) + log_text(settings.log)
+           + underlay_text(settings.underlay) + uplinks_text(settings)
+           + fmt::format("[workers]\nidle = {}\nmax_sleep_us = {}\n\n",
+                         settings.workers.idle == WorkerIdle::spin ? "spin" : "sleep",
+                         settings.workers.max_sleep.count())
+           + fmt::format("[shell]\nsocket = {}\n\n", path_or(settings.shell_socket, "none"))
+           + limits_text(settings.limits)
+           + fmt::format("[tenants]\ndirectory = {}\n",
+                         path_or(settings.tenants_directory, "none"));
+}
+
+std::string tenant_config_text(const TenantSettings& tenant) {
+    std::string text =
+        fmt::format("name = {}\nvni = {}\nlocal_vtep = {}\nudp_port = {}\nmtu = {}\n", tenant.name,
+                    tenant.vni, tenant.local_vtep.to_string(), tenant.udp_port, tenant.mtu);
+    text +=
+        fmt::format("learning = {}\nflooding = {}\ninner_vlan = {}\n", on_or_off(tenant.learning),
+                    on_or_off(tenant.flooding), tenant.pass_inner_vlan ? "pass" : "drop");
+    text += fmt::format("ageing_time = {}\nmax_learned = {}\n", tenant.ageing_time.count(),
+                        tenant.max_learned);
+    for (const net::IpAddress& remote : tenant.remote_vteps)
+        text += fmt::format("remote_vtep = {}\n", remote.to_string());
+    for (const FdbSettings& entry : tenant.fdb)
+        text += fmt::format("fdb = {} {} {}\n", entry.mac.to_string(), entry.vtep ? "vtep" : "port",
+                            entry.vtep ? entry.vtep->to_string() : entry.vm_port);
+    for (const VmPortSettings& port : tenant.vm_ports) {
+        text += fmt::format("\n[vm_port.{}]\ndevice = {}\n", port.name, port.device);
+        for (const net::MacAddress& mac : port.macs)
+            text += fmt::format("mac = {}\n", mac.to_string());
+        if (port.macs.empty()) text += "mac = any\n";
+    }
+    return text;
+}
+
+std::string to_config_text(const Settings& settings) {
+    std::string text = fmt::format("# {}\n{}", settings.file.native(), main_config_text(settings));
+    for (const TenantSettings& tenant : settings.tenants)
+        text += fmt::format("\n# {}\n{}", tenant.file.native(), tenant_config_text(tenant));
+    return text;
+}
+
+} // namespace sallyport::config
