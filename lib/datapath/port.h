@@ -2,14 +2,14 @@
 // A DPDK port, held by RAII: probed, configured and started on construction, gone on destruction.
 #pragma once
 
+#include "base/error.h"
+#include "net/mac_address.h"
+
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
-
-#include "base/error.h"
-#include "net/mac_address.h"
 
 struct rte_eth_stats;
 struct rte_mempool;
@@ -28,7 +28,8 @@ struct PortSettings {
     PortRole role = PortRole::vm_port;
     /// Largest IP packet that must pass, octets.
     std::uint16_t mtu = 1500;
-    /// MAC to receive; absent: the driver's own. Where the driver refuses it, promiscuous mode is used.
+    /// MAC to receive; absent: the driver's own. Where the driver refuses it, promiscuous mode is
+    /// used.
     std::optional<net::MacAddress> mac;
     /// Number of workers: as many receive queues as the driver has, up to this.
     std::uint16_t workers = 1;
@@ -89,6 +90,7 @@ class Port {
     Port() = default;
     Expected<void> probe();
     Expected<void> configure(rte_mempool* pool);
+    Expected<void> start(std::uint32_t max_frame);
 
     PortSettings settings_;
     std::uint16_t id_ = 0;

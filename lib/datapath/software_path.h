@@ -1,6 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The software path as the control thread sees it: rows and ports in, learn events and counters out.
+// The software path as the control thread sees it: rows and ports in, learn events and counters
+// out.
 #pragma once
+
+#include "base/error.h"
+#include "datapath/drop_reason.h"
+#include "datapath/port.h"
+#include "overlay/path.h"
 
 #include <array>
 #include <cstdint>
@@ -9,12 +15,10 @@
 #include <string>
 #include <vector>
 
-#include "base/error.h"
-#include "datapath/drop_reason.h"
-#include "datapath/port.h"
-#include "overlay/path.h"
-
 namespace sallyport::datapath {
+
+/// VmPortIds below this are taken.
+inline constexpr std::uint16_t most_vm_ports = 4096;
 
 enum class UdpChecksum : std::uint8_t { automatic, zero, computed };
 

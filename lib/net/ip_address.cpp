@@ -11,7 +11,9 @@ namespace sallyport::net {
 
 namespace {
 
-int socket_family(IpFamily family) { return family == IpFamily::ipv4 ? AF_INET : AF_INET6; }
+int socket_family(IpFamily family) {
+    return family == IpFamily::ipv4 ? AF_INET : AF_INET6;
+}
 
 } // namespace
 
@@ -69,7 +71,8 @@ std::optional<IpPrefix> IpPrefix::parse(std::string_view text) {
     IpPrefix prefix{*address, longest};
     if (slash == std::string_view::npos) return prefix;
     const std::string_view digits = text.substr(slash + 1);
-    auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), prefix.length);
+    auto [end, error] =
+        std::from_chars(digits.data(), digits.data() + digits.size(), prefix.length);
     if (error != std::errc{} || end != digits.data() + digits.size() || prefix.length > longest)
         return std::nullopt;
     return prefix;

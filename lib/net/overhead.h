@@ -2,9 +2,9 @@
 // Encapsulation overhead and MTU arithmetic (RFC 7348 section 5).
 #pragma once
 
-#include <cstdint>
-
 #include "net/ip_address.h"
+
+#include <cstdint>
 
 namespace sallyport::net {
 

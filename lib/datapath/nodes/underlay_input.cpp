@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What arrives by an uplink: VXLAN for a tenant, Linux's own traffic, or nothing of ours. The fast
+// path is one lookup; why a packet found no tunnel is worked out off it.
+#include "datapath/nodes/node.h"
+#include "net/outer.h"
+
+#include <algorithm>
+
+namespace sallyport::datapath {
+
+namespace {
+
+constexpr std::uint16_t batch = 32;
+static_assert(batch <= RTE_HASH_LOOKUP_BULK_MAX);
+
+enum Edge : rte_edge_t { to_vxlan_decap, to_port_tx, to_drop };
+constexpr const char* next[] = {"sallyport-vxlan-decap", "sallyport-port-tx", "sallyport-drop"};
+
+constexpr std::uint32_t no_tunnel = 0xffffffff;
+
+TunnelKey4 key4(const net::Outer& outer) {
+    TunnelKey4 key;
+    std::memcpy(key.source.data(), outer.source, key.source.size());
+    std::memcpy(key.destination.data(), outer.destination, key.destination.size());
+    key.vni = outer.vni;
+    key.udp_port = outer.destination_port;
+    return key;
+}
+
+TunnelKey6 key6(const net::Outer& outer) {
+    TunnelKey6 key;
+    std::memcpy(key.source.data(), outer.source, key.source.size());
+    std::memcpy(key.destination.data(), outer.destination, key.destination.size());
+    key.vni = outer.vni;
+    key.udp_port = outer.destination_port;
+    return key;
+}
+
+/// Gathers the keys of a batch; packets of one tunnel come in runs, and share one lookup.
+template<class Key>
+class Lookups {
+  public:
+    void add(std::uint16_t packet, const Key& key) {
+        if (count_ == 0 || !(keys_[count_ - 1] == key)) keys_[count_++] = key;
+        key_of_[packet] = static_cast<std::uint16_t>(count_ - 1);
+    }
+    void resolve(const TunnelTable<Key>& table) {
+        if (count_ > 0) hits_ = table.lookup(keys_, count_, tunnels_);
+    }
+    [[nodiscard]] std::uint32_t tunnel(std::uint16_t packet) const {
+        const std::uint16_t key = key_of_[packet];
+        return (hits_ >> key & 1) != 0 ? tunnels_[key] : no_tunnel;
+    }
+
+  private:
+    Key keys_[batch];
+    std::uint32_t tunnels_[batch];
+    std::uint16_t key_of_[batch];
+    std::uint16_t count_ = 0;
+    std::uint64_t hits_ = 0;
+};
+
+rte_edge_t to_host(const Tables& tables, PacketMeta& out) {
+    out.out_port = tables.host_port.load(std::memory_order_acquire);
+    return out.out_port == no_queue ? drop(out, DropReason::host_port_absent, to_drop)
+                                    : rte_edge_t{to_port_tx};
+}
+
+/// Why a packet to one of our endpoints belongs to no tunnel.
+DropReason explain_miss(const LocalEndpointsView& local, const LocalEndpoint& endpoint,
+                        const net::Outer& outer) {
+    if (outer.fragment) return DropReason::outer_fragment;
+    if (!outer.has_vxlan_header) return DropReason::outer_udp_length;
+    if (!outer.vni_valid) return DropReason::vxlan_flags;
+    const auto segment =
+        std::lower_bound(local.segments.begin(), local.segments.end(), outer.vni,
+                         [](const auto& left, std::uint32_t vni) { return left.vni < vni; });
+    if (segment == local.segments.end() || segment->vni != outer.vni)
+        return DropReason::vni_unknown;
+    return segment->endpoint == endpoint ? DropReason::vtep_unknown : DropReason::vni_wrong_vtep;
+}
+
+rte_edge_t miss(const Tables& tables, const net::Outer& outer, PacketMeta& out) {
+    if (outer.kind == net::OuterKind::malformed)
+        return drop(out, DropReason::outer_malformed, to_drop);
+    const LocalEndpointsView* const local = tables.local_endpoints.get(0);
+    if (outer.kind == net::OuterKind::other || local == nullptr) return to_host(tables, out);
+    const LocalEndpoint endpoint{net::IpAddress::from_octets(outer.family, outer.destination),
+                                 outer.destination_port};
+    if (!std::binary_search(local->endpoints.begin(), local->endpoints.end(), endpoint))
+        return to_host(tables, out);
+    return drop(out, explain_miss(*local, endpoint, outer), to_drop);
+}
+
+/// What decapsulation needs travels in the metadata.
+rte_edge_t hit(const Tables& tables, std::uint32_t tunnel_index, const net::Outer& outer,
+               PacketMeta& out) {
+    const TunnelView* const tunnel = tables.tunnels.get(tunnel_index);
+    if (tunnel == nullptr) return drop(out, DropReason::tenant_gone, to_drop);
+    out.tenant = tunnel->tenant;
+    out.tunnel = tunnel_index;
+    out.l3 = outer.family == net::IpFamily::ipv4 ? net::L3::ipv4 : net::L3::ipv6;
+    out.l3_offset = outer.udp_offset;
+    out.flow_hash = outer.end;
+    out.traffic_class = outer.traffic_class;
+    return to_vxlan_decap;
+}
+
+/// @return false: not to be looked up, the edge is chosen
+bool admit(const Tables& tables, int active, rte_mbuf* packet, PacketMeta& out, net::Outer& outer,
+           rte_edge_t& edge) {
+    const PortView* const port = tables.ports.get(packet->port);
+    if (port == nullptr || port->uplink != active) {
+        edge = drop(out, DropReason::backup_uplink, to_drop);
+        return false;
+    }
+    if (packet->data_len < RTE_ETHER_HDR_LEN) {
+        edge = drop(out, DropReason::frame_too_short, to_drop);
+        return false;
+    }
+    const std::uint64_t destination = mac_word(octets(packet));
+    if ((destination & multicast_bit) != 0) {
+        edge = to_host(tables, out);
+        return false;
+    }
+    if (destination != tables.underlay_mac.load(std::memory_order_relaxed)) {
+        edge = drop(out, DropReason::not_for_us, to_drop);
+        return false;
+    }
+    outer = net::parse_outer(octets(packet), packet->data_len, packet->pkt_len);
+    return true;
+}
+
+void process_batch(const Tables& tables, int active, Dispatch& dispatch, void** packets,
+                   std::uint16_t first, std::uint16_t count) {
+    net::Outer outers[batch];
+    rte_edge_t edges[batch];
+    bool looked_up[batch];
+    Lookups<TunnelKey4> lookups4;
+    Lookups<TunnelKey6> lookups6;
+    for (std::uint16_t i = 0; i < count; ++i) {
+        auto* const packet = static_cast<rte_mbuf*>(packets[first + i]);
+        prefetch_data(packets, static_cast<std::uint16_t>(first + i),
+                      static_cast<std::uint16_t>(first + count));
+        PacketMeta& out = meta(packet);
+        out.tenant = no_tenant;
+        out.source_port = from_underlay;
+        looked_up[i] = admit(tables, active, packet, out, outers[i], edges[i]);
+        if (!looked_up[i]) continue;
+        if (outers[i].kind != net::OuterKind::udp || !outers[i].has_vxlan_header) {
+            looked_up[i] = false;
+            edges[i] = miss(tables, outers[i], out);
+        } else if (outers[i].family == net::IpFamily::ipv4) {
+            lookups4.add(i, key4(outers[i]));
+        } else {
+            lookups6.add(i, key6(outers[i]));
+        }
+    }
+    lookups4.resolve(*tables.tunnels_by_key4);
+    lookups6.resolve(*tables.tunnels_by_key6);
+    for (std::uint16_t i = 0; i < count; ++i) {
+        if (looked_up[i]) {
+            PacketMeta& out = meta(static_cast<rte_mbuf*>(packets[first + i]));
+            const std::uint32_t tunnel =
+                outers[i].family == net::IpFamily::ipv4 ? lookups4.tunnel(i) : lookups6.tunnel(i);
+            edges[i] = tunnel == no_tunnel ? miss(tables, outers[i], out)
+                                           : hit(tables, tunnel, outers[i], out);
+        }
+        dispatch.to(static_cast<std::uint16_t>(first + i), edges[i]);
+    }
+}
+
+std::uint16_t process(rte_graph* graph, rte_node* node, void** packets, std::uint16_t count) {
+    const Tables& tables = *worker_of(node).tables;
+    const int active = tables.active_uplink.load(std::memory_order_acquire);
+    Dispatch dispatch(graph, node, packets);
+    for (std::uint16_t i = 0; i < std::min(count, prefetch_distance); ++i)
+        rte_prefetch0(rte_pktmbuf_mtod(static_cast<rte_mbuf*>(packets[i]), void*));
+    for (std::uint16_t first = 0; first < count; first = static_cast<std::uint16_t>(first + batch))
+        process_batch(tables, active, dispatch, packets, first,
+                      std::min<std::uint16_t>(batch, static_cast<std::uint16_t>(count - first)));
+    dispatch.finish(count);
+    return count;
+}
+
+} // namespace
+
+const NodeDefinition underlay_input_node{"sallyport-underlay-input", process, false, next};
+
+} // namespace sallyport::datapath

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Which worker polls and sends by which queue of which port, and how that changes under traffic.
+// Control thread only.
+#pragma once
+
+#include "base/error.h"
+#include "datapath/port.h"
+#include "datapath/row_writer.h"
+#include "datapath/worker.h"
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+namespace sallyport::datapath {
+
+class PortSet {
+  public:
+    PortSet(Tables& tables, RcuDomain& domain, RowWriter& rows,
+            std::vector<std::unique_ptr<Worker>>& workers)
+        : tables_(tables), domain_(domain), rows_(rows), workers_(workers) {}
+    ~PortSet();
+
+    Expected<void> attach_uplink(overlay::UplinkIndex index, const Port& port);
+    Expected<void> attach_host(const Port& port);
+    Expected<void> attach_vm_port(overlay::VmPortId id, const Port& port);
+    /// @param running workers walk their graphs: wait for them
+    void detach(const Port& port, bool running);
+
+    Expected<void> inject(overlay::UplinkIndex uplink, std::span<const std::uint8_t> frame,
+                          rte_mempool* pool);
+
+    /// Frees what waits in the handover rings. Workers must have stopped.
+    void drain_handover();
+
+  private:
+    struct Attached {
+        std::uint16_t id = 0;
+        PortView view;
+        std::uint16_t queues = 0;
+    };
+    Expected<void> attach(const Port& port, PortView view);
+    void publish_rx_queues();
+    void wait_for_handover() const;
+
+    Tables& tables_;
+    RcuDomain& domain_;
+    RowWriter& rows_;
+    std::vector<std::unique_ptr<Worker>>& workers_;
+    std::vector<Attached> attached_;
+    /// Spreads single-queue ports over the workers.
+    std::uint16_t next_worker_ = 0;
+};
+
+} // namespace sallyport::datapath
