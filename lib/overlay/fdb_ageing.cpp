@@ -9,7 +9,8 @@ namespace sallyport::overlay {
 
 namespace {
 
-constexpr int rounds_per_ageing_time = 4;
+/// Twice as often as promised: an entry that is the first of one round may be the last of the next.
+constexpr int rounds_per_ageing_time = 8;
 
 } // namespace
 
@@ -19,7 +20,7 @@ Expected<FdbAgeing::Result> FdbAgeing::run(std::chrono::steady_clock::time_point
     for (std::size_t left = due(now); left > 0; --left) {
         // Downwards: see ForwardingState::learned_at(). Entries may have gone since the last call.
         cursor_ = std::min(cursor_, state_.learned_size());
-        if (cursor_ == 0) cursor_ = state_.learned_size();
+        if (cursor_ == 0) cursor_ = round_entries_ = state_.learned_size();
         const ForwardingState::LearnedEntry entry = state_.learned_at(--cursor_);
         ++result.visited;
         if (silent(entry, now)) silent_macs[entry.tenant].push_back(entry.mac);
@@ -44,13 +45,15 @@ std::size_t FdbAgeing::due(std::chrono::steady_clock::time_point now) {
         owed_ = 0;
         return 0;
     }
-    const std::size_t entries = state_.learned_size();
+    // By those at the start of the round too: entries that go must not slow down the rest of it.
+    const std::size_t entries = std::max(state_.learned_size(), round_entries_);
     const std::chrono::duration<double> round =
         std::chrono::duration<double>(*shortest) / rounds_per_ageing_time;
     owed_ += static_cast<double>(entries) * (std::chrono::duration<double>(elapsed) / round);
     // More than a round at once would only ask the same again.
     owed_ = std::min(owed_, static_cast<double>(entries));
-    const std::size_t whole = std::min(static_cast<std::size_t>(owed_), most_per_call_);
+    const std::size_t whole =
+        std::min({static_cast<std::size_t>(owed_), most_per_call_, state_.learned_size()});
     owed_ -= static_cast<double>(whole);
     return whole;
 }

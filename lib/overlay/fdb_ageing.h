@@ -41,6 +41,8 @@ class FdbAgeing {
     std::size_t most_per_call_;
     /// Entries below this index are still to be visited in this round.
     std::size_t cursor_ = 0;
+    /// Entries there were when this round began.
+    std::size_t round_entries_ = 0;
     std::optional<std::chrono::steady_clock::time_point> last_run_;
     /// Part of an entry that the pace owes from the last call.
     double owed_ = 0;
