@@ -30,6 +30,9 @@ Expected<RouteQuery> RouteQuery::open() {
     if (!socket) return tl::unexpected(socket.error());
     // The route itself, or an error, is answer enough: half the messages.
     nl_socket_disable_auto_ack(socket->get());
+    // One route is far shorter, so that its length need not be asked for first.
+    nl_socket_set_msg_buf_size(socket->get(), 16384);
+    nl_socket_disable_msg_peek(socket->get());
     return RouteQuery(std::move(*socket));
 }
 
