@@ -2,6 +2,7 @@
 #include "config/source.h"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstdio>
 #include <memory>
@@ -149,13 +150,17 @@ std::optional<std::string> read_file(const std::filesystem::path& file, Complain
     errno = 0;
     const std::unique_ptr<std::FILE, CloseFile> handle(std::fopen(file.c_str(), "re"));
     if (!handle) return refuse("cannot be read: " + reason(errno), "a readable file");
-    std::string text(largest_file + 1, '\0');
-    text.resize(std::fread(text.data(), 1, text.size(), handle.get()));
+    std::string text;
+    std::array<char, 16384> part;
+    while (text.size() <= largest_file) {
+        const std::size_t read = std::fread(part.data(), 1, part.size(), handle.get());
+        if (read == 0) break;
+        text.append(part.data(), read);
+    }
     if (std::ferror(handle.get()) != 0)
         return refuse("cannot be read: " + reason(errno), "a readable file");
     if (text.size() > largest_file)
         return refuse("too large", fmt::format("at most {} octets", largest_file));
-    text.shrink_to_fit();
     return text;
 }
 

@@ -2,7 +2,7 @@
 // Files and folders: which are read, in what order, and what is said of those that cannot be.
 #include "helpers.h"
 
-#include <chrono>
+#include <ctime>
 #include <filesystem>
 #include <string>
 
@@ -168,13 +168,14 @@ TEST_F(Load, ManyTenantsInTimeLinearInTheirNumber) {
                     + "\n";
         folder_.write("t/" + name + ".conf", text);
     }
-    const auto begin = std::chrono::steady_clock::now();
+    // Processor time, for the machine may be busy with other things.
+    const std::clock_t begin = std::clock();
     const auto settings = load(main, {});
-    const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - begin;
+    const double seconds = static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC;
     ASSERT_TRUE(settings) << settings.error().front().message();
     EXPECT_EQ(settings->tenants.size(), count);
-    RecordProperty("seconds", std::to_string(taken.count()));
-    EXPECT_LT(taken.count(), 5.0);
+    RecordProperty("seconds", std::to_string(seconds));
+    EXPECT_LT(seconds, 5.0);
 }
 
 } // namespace
