@@ -16,6 +16,7 @@ from api.config import MainConfig, TenantConfig, UplinkConfig, Value
 from api.linux_peer import LinuxPeer
 from api.sallyport import Sallyport
 from api.shell import Shell
+from api.testpmd_vm import TestpmdVm
 from api.vm import Vm
 from api.wire import Wire
 from framework.namespace import Namespace, Switch
@@ -82,18 +83,23 @@ class Hypervisor:
            macs: list[str] | None = None, mtu: int = 1500,
            addresses: list[str] | None = None) -> Vm:
         """A VM of a tenant; `macs` are those that it may send from, if not just its own."""
-        vm = Vm(name, vm_mac(number), vm_addresses(number) if addresses is None else addresses,
-                kind, mtu)
+        make = Vm if kind in ("tap", "veth") else TestpmdVm
+        vm = make(name, vm_mac(number), vm_addresses(number) if addresses is None else addresses,
+                  kind, mtu)
         self.vms[name] = vm
         self.tenants[tenant].vm_ports.append(vm.port_config(macs))
         vm.before_start(self.namespace)
         return vm
 
-    def start(self, ready: bool = True) -> Sallyport:
-        """Starts the process; VMs are connected and the vtep answers when it returns."""
+    def start_process(self, ready: bool = True) -> Sallyport:
+        """Starts the process alone; its shell answers when it returns, if `ready`."""
         self.sallyport = Sallyport(self.namespace, self.main, list(self.tenants.values()),
                                    workers=self.workers, memory_mb=self.lab.memory_mb)
-        self.sallyport.start(ready)
+        return self.sallyport.start(ready)
+
+    def start(self) -> Sallyport:
+        """Starts the process and connects its VMs."""
+        self.start_process()
         for vm in self.vms.values():
             vm.after_start(self.namespace)
         return self.sallyport

@@ -32,15 +32,15 @@ class Shell:
 
     def drops(self) -> Drops:
         """All drops of the process, by reason."""
-        return Drops(_drops(self.json("show drop")))
+        return Drops.parse(self.json("show drop"))
 
     def tenant(self, name: str) -> TenantCounters:
         """Counters of one tenant."""
-        return TenantCounters.parse(_only(self.json(f"show tenant {name}")))
+        return TenantCounters.parse(self.json(f"show tenant {name}"))
 
     def port(self, name: str) -> PortCounters:
         """Counters of one port."""
-        return PortCounters.parse(_only(self.json(f"show port stats {name}")))
+        return PortCounters.parse(self.json(f"show port stats {name}"))
 
     def fdb(self, tenant: str) -> list[FdbEntry]:
         """The fdb of one tenant."""
@@ -65,21 +65,16 @@ class Shell:
         wait_until(lambda: self.active_uplink() == uplink, f"active uplink is {uplink}", timeout)
 
 
-def _only(answer: Any) -> Any:
-    """The one element of a list of one."""
-    assert isinstance(answer, list) and len(answer) == 1, answer
-    return answer[0]
-
-
-def _drops(answer: Any) -> dict[str, int]:
-    return {entry["reason"]: entry["packets"] for entry in answer}
-
-
 class Drops(dict[str, int]):
     """Packets by drop reason; a reason that is not there counts as zero."""
 
     def __missing__(self, reason: str) -> int:
         return 0
+
+    @classmethod
+    def parse(cls, answer: dict[str, int]) -> Drops:
+        """Leaves out the reasons that were not seen."""
+        return cls({reason: count for reason, count in answer.items() if count})
 
     def since(self, before: Drops) -> Drops:
         """What was added; reasons without a change are left out."""
@@ -106,8 +101,9 @@ class _Counters:
 
     @classmethod
     def parse(cls, answer: dict[str, Any]) -> Self:
-        return cls(drops=Drops(_drops(answer["drops"])), **{
-            field.name: answer["counters"][field.name]
+        counters = answer.get("counters", answer)
+        return cls(drops=Drops.parse(answer["drops"]), **{
+            field.name: counters[field.name]
             for field in dataclasses.fields(cls) if field.name != "drops"})
 
 
@@ -139,6 +135,7 @@ class PortCounters(_Counters):
     rx_missed: int
     rx_errors: int
     tx_errors: int
+    rx_no_buffer: int
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Every type of VM port carries a whole Linux stack's traffic at full segment size."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from api.lab import BLUE, Hypervisor, Lab, vm_addresses, vm_mac
+from api.linux_peer import LinuxVm
+from api.testpmd_vm import TestpmdVm
+from api.traffic import assert_pings, tcp, wait_ping
+from api.vm import Vm
+from framework.process import wait_until
+
+KINDS = {"tap": "net_tap", "veth": "net_af_packet", "vhost-user": "net_vhost",
+         "virtio-user": "net_virtio_user"}
+
+
+@pytest.fixture(scope="class", params=[(kind, workers) for kind in KINDS for workers in (1, 2)
+                                       if workers == 1 or kind in ("tap", "vhost-user")],
+                ids=lambda p: f"{p[0]}-{p[1]}-worker")
+def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
+    """VM `under` on the port type under test, `beside` on a veth, `far` behind a Linux peer."""
+    kind, workers = request.param
+    with Lab() as lab:
+        peer = lab.peer("peer1", 11)
+        hv1 = lab.hypervisor("hv1", 1, workers)
+        hv1.tenant("blue", BLUE, [peer.vtep])
+        hv1.vm("blue", "under", 1, kind)
+        hv1.vm("blue", "beside", 2, "veth")
+        peer.vm("far", BLUE, vm_mac(3), vm_addresses(3), [hv1.vtep])
+        lab.start()
+        yield lab
+
+
+@pytest.fixture
+def hv1(lab: Lab) -> Hypervisor:
+    return lab.hypervisors[0]
+
+
+@pytest.fixture
+def under(hv1: Hypervisor) -> Vm:
+    return hv1.vms["under"]
+
+
+@pytest.fixture
+def far(lab: Lab) -> LinuxVm:
+    return lab.peers["peer1"].vms["far"]
+
+
+class TestPorts:
+    """TAP, veth by af_packet, vhost-user and virtio-user."""
+
+    def test_info(self, hv1: Hypervisor, under: Vm) -> None:
+        """`show port info` tells what the port is.
+
+        Steps:
+            * Ask for the port under test.
+        Verify:
+            * Driver, tenant, role, permitted MAC and link are right.
+        """
+        info = hv1.shell.json("show port info under")
+        assert info["driver"] == KINDS[under.kind].replace("net_virtio_user", info["driver"])
+        assert (info["tenant"], info["role"]) == ("blue", "vm port")
+        assert info["allowed_macs"] == [under.mac]
+        wait_until(lambda: hv1.shell.json("show port info under")["link_up"], "link up")
+
+    def test_ping(self, hv1: Hypervisor, under: Vm, far: LinuxVm) -> None:
+        """Pings of all sizes pass, locally and over VXLAN.
+
+        Steps:
+            * Ping from and to the VM under test: 0, 56 and 1472 octets with don't-fragment, and
+              4000 in fragments; IPv4 and IPv6.
+        Verify:
+            * All are answered once.
+        """
+        beside = hv1.vms["beside"]
+        for one, other in ((under, far), (far, under), (under, beside), (beside, under)):
+            for size, mode in ((0, "do"), (56, "do"), (1472, "do"), (4000, "dont")):
+                assert_pings(one, other.ip, count=3, size=size, options=("-M", mode))
+            assert_pings(one, other.ipv6, count=3, size=1452)
+
+    @pytest.mark.parametrize("other", ["far", "beside"])
+    @pytest.mark.parametrize("direction", ["from", "to"])
+    def test_tcp(self, hv1: Hypervisor, under: Vm, far: LinuxVm, other: str,
+                 direction: str) -> None:
+        """TCP at full segment size; the VM's offload settings are the defaults of its device.
+
+        Steps:
+            * Run iperf3 for a second from or to the VM under test.
+        Verify:
+            * More than a megabyte arrives, in frames of more than 1200 octets on average, none
+              dropped as truncated or too large.
+        """
+        station = far if other == "far" else hv1.vms["beside"]
+        source, target = (under, station) if direction == "from" else (station, under)
+        wait_ping(source, target.ip)
+        before, stats = hv1.shell.tenant("blue"), hv1.shell.port("under")
+        assert tcp(source, target).octets > 1_000_000
+        counters = hv1.shell.tenant("blue").since(before)
+        port = hv1.shell.port("under").since(stats)
+        octets, packets = ((port.rx_bytes, port.rx_packets) if direction == "from"
+                           else (port.tx_bytes, port.tx_packets))
+        assert octets / packets > 1200, port
+        for reason in ("frame-truncated", "mtu-exceeded", "mtu-exceeded-answered",
+                       "port-frame-size"):
+            assert counters.drops[reason] == 0, counters
+
+
+class TestReconnect:
+    """A VM behind vhost-user that goes away and comes back."""
+
+    def test_vhost_user(self) -> None:
+        """The port outlives its VM.
+
+        Steps:
+            * Ping, kill the VM's device, ping between others, start it again.
+        Verify:
+            * The process lives, others are not disturbed, and the VM is reached again.
+        """
+        with Lab() as lab:
+            peer = lab.peer("peer1", 11)
+            hv1 = lab.hypervisor("hv1", 1)
+            hv1.tenant("blue", BLUE, [peer.vtep])
+            under = hv1.vm("blue", "under", 1, "vhost-user")
+            beside = hv1.vm("blue", "beside", 2, "veth")
+            far = peer.vm("far", BLUE, vm_mac(3), vm_addresses(3), [hv1.vtep])
+            lab.start()
+            assert isinstance(under, TestpmdVm)
+            assert_pings(under, far.ip)
+            for _ in range(2):
+                under.stop_testpmd()
+                assert_pings(beside, far.ip)
+                under.start_testpmd()
+                wait_ping(far, under.ip, timeout=15)
+                assert_pings(under, far.ip)
