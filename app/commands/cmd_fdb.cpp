@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "commands/commands.h"
+#include "commands/report_json.h"
+
+namespace sallyport::commands {
+
+namespace {
+
+using shell::column;
+
+std::string target_text(const Json& entry) {
+    return entry.at("vtep").is_null() ? "port " + shell::member_text(entry, "vm_port")
+                                      : "vtep " + shell::member_text(entry, "vtep");
+}
+
+std::string idle_text(const Json& entry) {
+    const Json& idle = entry.at("idle_seconds");
+    return idle.is_null() ? "-" : idle.dump() + " s";
+}
+
+Expected<shell::Output> show(const control::Controller& controller, const std::string& tenant) {
+    static const shell::Renderer table = shell::table({column("TENANT", "tenant"),
+                                                       column("MAC", "mac"),
+                                                       {"BEHIND", target_text},
+                                                       column("ORIGIN", "origin"),
+                                                       {"IDLE", idle_text, shell::Align::right}},
+                                                      "no fdb entries");
+    auto entries = controller.fdb(tenant);
+    if (!entries) return tl::unexpected(entries.error());
+    return shell::Output{.data = array_json(*entries, fdb_json), .render = table};
+}
+
+} // namespace
+
+void add_fdb_commands(const Context& context) {
+    control::Controller& controller = context.controller;
+    context.commands.add("show fdb", "MAC addresses of all tenants",
+                         [&controller](const shell::Arguments&) { return show(controller, ""); });
+    context.commands.add("show fdb <tenant:tenant>", "MAC addresses of one tenant",
+                         [&controller](const shell::Arguments& arguments) {
+                             return show(controller, arguments.word("tenant"));
+                         });
+    context.commands.add("fdb add <tenant:tenant> <mac:mac> vtep <address:address>",
+                         "static entry behind a remote vtep",
+                         [&controller](const shell::Arguments& arguments) {
+                             config::FdbSettings entry;
+                             entry.mac = arguments.mac("mac");
+                             entry.vtep = arguments.address("address");
+                             return done(controller.add_fdb(arguments.word("tenant"), entry));
+                         });
+    context.commands.add("fdb add <tenant:tenant> <mac:mac> port <port:vm_port>",
+                         "static entry behind a vm port",
+                         [&controller](const shell::Arguments& arguments) {
+                             config::FdbSettings entry;
+                             entry.mac = arguments.mac("mac");
+                             entry.vm_port = arguments.word("port");
+                             return done(controller.add_fdb(arguments.word("tenant"), entry));
+                         });
+    context.commands.add(
+        "fdb del <tenant:tenant> <mac:mac>", "remove an entry, static or learned",
+        [&controller](const shell::Arguments& arguments) {
+            return done(controller.remove_fdb(arguments.word("tenant"), arguments.mac("mac")));
+        });
+}
+
+} // namespace sallyport::commands

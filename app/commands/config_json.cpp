@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "commands/report_json.h"
+
+namespace sallyport::commands {
+
+namespace {
+
+std::string checksum_text(config::UdpChecksum checksum) {
+    switch (checksum) {
+    case config::UdpChecksum::zero:
+        return "zero";
+    case config::UdpChecksum::computed:
+        return "computed";
+    default:
+        return "auto";
+    }
+}
+
+Json next_hop_settings_json(const config::NextHopSettings& next_hop) {
+    return {{"address", next_hop.address.to_string()},
+            {"mac", next_hop.mac.to_string()},
+            {"uplink", next_hop.uplink.empty() ? Json() : Json(next_hop.uplink)}};
+}
+
+Json underlay_json(const config::UnderlaySettings& underlay) {
+    auto prefix_text = [](const net::IpPrefix& prefix) { return prefix.to_string(); };
+    return {
+        {"mtu", underlay.mtu},
+        {"host_port", underlay.host_port.empty() ? Json() : Json(underlay.host_port)},
+        {"address", array_json(underlay.addresses, prefix_text)},
+        {"mac", underlay.mac ? underlay.mac->to_string() : "auto"},
+        {"ttl", underlay.ttl},
+        {"dscp", underlay.dscp ? Json(*underlay.dscp) : Json("inherit")},
+        {"df", underlay.dont_fragment},
+        {"udp_checksum", checksum_text(underlay.udp_checksum)},
+        {"udp6_zero_checksum", underlay.accept_udp6_zero_checksum ? "accept" : "drop"},
+        {"source_ports", std::to_string(underlay.source_port_first) + "-"
+                             + std::to_string(underlay.source_port_last)},
+        {"nexthop", array_json(underlay.next_hops, next_hop_settings_json)},
+    };
+}
+
+Json uplink_settings_json(const config::UplinkSettings& uplink) {
+    return {{"name", uplink.name},
+            {"device", uplink.device},
+            {"interface", uplink.interface.empty() ? Json() : Json(uplink.interface)}};
+}
+
+Json failover_settings_json(const config::Settings& settings) {
+    const config::FailoverSettings& failover = settings.failover;
+    Json primary = failover.primary < settings.uplinks.size()
+                       ? Json(settings.uplinks[failover.primary].name)
+                       : Json();
+    return {{"primary", primary},
+            {"poll_interval_ms", failover.poll_interval.count()},
+            {"announce_count", failover.announce_count},
+            {"announce_interval_ms", failover.announce_interval.count()}};
+}
+
+} // namespace
+
+Json config_json(const config::Settings& settings) {
+    const config::LogSettings& log = settings.log;
+    const config::LimitSettings& limits = settings.limits;
+    bool sleeps = settings.workers.idle == config::WorkerIdle::sleep;
+    return {
+        {"file", settings.file.string()},
+        {"node", {{"name", settings.node}}},
+        {"log",
+         {{"level", log.level},
+          {"format", log.format == config::LogFormat::json ? "json" : "text"},
+          {"file", log.file.empty() ? Json() : Json(log.file.string())}}},
+        {"underlay", underlay_json(settings.underlay)},
+        {"uplink", array_json(settings.uplinks, uplink_settings_json)},
+        {"failover", failover_settings_json(settings)},
+        {"workers",
+         {{"idle", sleeps ? "sleep" : "spin"},
+          {"max_sleep_us", settings.workers.max_sleep.count()}}},
+        {"shell",
+         {{"socket",
+           settings.shell_socket.empty() ? Json() : Json(settings.shell_socket.string())}}},
+        {"limits",
+         {{"tenants", limits.tenants},
+          {"fdb_entries", limits.fdb_entries},
+          {"tunnels", limits.tunnels},
+          {"buffers", limits.buffers}}},
+        {"tenants", array_json(settings.tenants, tenant_settings_json)},
+    };
+}
+
+} // namespace sallyport::commands

@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "commands/report_json.h"
+
+#include <fmt/chrono.h>
+
+namespace sallyport::commands {
+
+namespace {
+
+template<class T>
+Json text_or_null(const std::optional<T>& value) {
+    return value ? Json(value->to_string()) : Json();
+}
+
+Json text_or_null(const std::string& text) {
+    return text.empty() ? Json() : Json(text);
+}
+
+Json macs_json(const std::vector<net::MacAddress>& macs) {
+    return array_json(macs, [](const net::MacAddress& mac) { return mac.to_string(); });
+}
+
+Json addresses_json(const std::vector<net::IpAddress>& addresses) {
+    return array_json(addresses, [](const net::IpAddress& address) { return address.to_string(); });
+}
+
+Json time_json(const std::optional<std::chrono::system_clock::time_point>& time) {
+    if (!time) return {};
+    return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}",
+                       fmt::gmtime(std::chrono::system_clock::to_time_t(*time)));
+}
+
+Json tenant_counters_json(const control::TenantReport& tenant) {
+    const datapath::TenantCounters& counters = tenant.counters;
+    return {
+        {"rx_packets", counters.rx_packets},
+        {"rx_bytes", counters.rx_bytes},
+        {"tx_packets", counters.tx_packets},
+        {"tx_bytes", counters.tx_bytes},
+        {"encap_packets", counters.encap_packets},
+        {"encap_bytes", counters.encap_bytes},
+        {"decap_packets", counters.decap_packets},
+        {"decap_bytes", counters.decap_bytes},
+        {"flooded_packets", counters.flooded_packets},
+        {"learn_queue_full", counters.learn_queue_full},
+        {"learn_refused", tenant.learn_refused},
+        {"moves", tenant.moves},
+    };
+}
+
+} // namespace
+
+Json drops_json(const datapath::DropCounts& drops) {
+    Json json = Json::object();
+    for (std::size_t i = 0; i < drops.size(); ++i)
+        json[std::string(datapath::name(static_cast<datapath::DropReason>(i)))] = drops[i];
+    return json;
+}
+
+Json port_info_json(const control::PortReport& port) {
+    return {
+        {"name", port.name},
+        {"dpdk_id", port.dpdk_id},
+        {"role", std::string(datapath::to_string(port.role))},
+        {"tenant", text_or_null(port.tenant)},
+        {"device", port.device},
+        {"driver", port.driver},
+        {"interface", text_or_null(port.interface)},
+        {"mac", port.mac.to_string()},
+        {"allowed_macs", port.role != datapath::PortRole::vm_port ? Json()
+                         : port.allowed_macs.empty()              ? Json("any")
+                                                                  : macs_json(port.allowed_macs)},
+        {"mtu", port.mtu},
+        {"rx_queues", port.rx_queues},
+        {"tx_queues", port.tx_queues},
+        {"link_up", port.link_up},
+        {"link_speed_mbps", port.link_speed_mbps == 0 ? Json() : Json(port.link_speed_mbps)},
+        {"promiscuous", port.promiscuous},
+    };
+}
+
+Json port_stats_json(const control::PortReport& port) {
+    const datapath::PortCounters& counters = port.counters;
+    return {
+        {"name", port.name},
+        {"rx_packets", counters.rx_packets},
+        {"rx_bytes", counters.rx_bytes},
+        {"tx_packets", counters.tx_packets},
+        {"tx_bytes", counters.tx_bytes},
+        {"rx_missed", counters.rx_missed},
+        {"rx_errors", counters.rx_errors},
+        {"rx_no_buffer", counters.rx_no_buffer},
+        {"tx_errors", counters.tx_errors},
+        {"drops", drops_json(port.drops)},
+    };
+}
+
+Json failover_json(const control::FailoverReport& failover) {
+    auto uplink_json = [](const control::UplinkReport& uplink) -> Json {
+        return {
+            {"name", uplink.name},
+            {"index", uplink.index},
+            {"active", uplink.active},
+            {"link_up", uplink.link_up},
+            {"administratively_up", uplink.administratively_up},
+            {"link_source", uplink.link_source},
+            {"switches_to", uplink.switches_to},
+            {"last_change", time_json(uplink.last_change)},
+        };
+    };
+    return {
+        {"active", failover.active ? Json(*failover.active) : Json()},
+        {"last_reason", failover.last_reason},
+        {"switches", failover.switches},
+        {"uplinks", array_json(failover.uplinks, uplink_json)},
+    };
+}
+
+Json tenant_settings_json(const config::TenantSettings& tenant) {
+    auto port_json = [](const config::VmPortSettings& port) -> Json {
+        return {{"name", port.name},
+                {"device", port.device},
+                {"mac", port.macs.empty() ? Json("any") : macs_json(port.macs)}};
+    };
+    auto entry_json = [](const config::FdbSettings& entry) -> Json {
+        return {{"mac", entry.mac.to_string()},
+                {"vm_port", text_or_null(entry.vm_port)},
+                {"vtep", text_or_null(entry.vtep)}};
+    };
+    return {
+        {"name", tenant.name},
+        {"file", tenant.file.string()},
+        {"vni", tenant.vni},
+        {"local_vtep", tenant.local_vtep.to_string()},
+        {"udp_port", tenant.udp_port},
+        {"mtu", tenant.mtu},
+        {"learning", tenant.learning},
+        {"flooding", tenant.flooding},
+        {"inner_vlan", tenant.pass_inner_vlan ? "pass" : "drop"},
+        {"ageing_time", tenant.ageing_time.count()},
+        {"max_learned", tenant.max_learned},
+        {"remote_vteps", addresses_json(tenant.remote_vteps)},
+        {"vm_ports", array_json(tenant.vm_ports, port_json)},
+        {"fdb", array_json(tenant.fdb, entry_json)},
+    };
+}
+
+Json tenant_json(const control::TenantReport& tenant) {
+    Json json = tenant_settings_json(tenant.settings);
+    json.erase("fdb");
+    json["learned_entries"] = tenant.learned_entries;
+    json["configured_entries"] = tenant.configured_entries;
+    json["counters"] = tenant_counters_json(tenant);
+    json["drops"] = drops_json(tenant.counters.drops);
+    return json;
+}
+
+Json fdb_json(const control::FdbReport& entry) {
+    return {
+        {"tenant", entry.tenant},
+        {"mac", entry.mac.to_string()},
+        {"vm_port", text_or_null(entry.vm_port)},
+        {"vtep", text_or_null(entry.vtep)},
+        {"origin", entry.origin == overlay::FdbOrigin::learned ? "learned" : "configured"},
+        {"idle_seconds", entry.idle ? Json(entry.idle->count()) : Json()},
+    };
+}
+
+Json vtep_json(const control::VtepReport& vtep) {
+    return {
+        {"address", vtep.address.to_string()},
+        {"local", vtep.local},
+        {"next_hop", text_or_null(vtep.next_hop)},
+        {"resolved", vtep.resolved},
+        {"tenants", vtep.tenants},
+    };
+}
+
+Json next_hop_json(const control::NextHopReport& next_hop) {
+    auto link_json = [](const control::NextHopReport::Link& link) -> Json {
+        return {{"uplink", link.uplink},
+                {"source", text_or_null(link.source)},
+                {"destination", text_or_null(link.destination)}};
+    };
+    return {
+        {"address", next_hop.address.to_string()},
+        {"configured", next_hop.configured},
+        {"links", array_json(next_hop.links, link_json)},
+    };
+}
+
+Json graph_json(const std::vector<datapath::NodeCounters>& nodes,
+                const std::vector<datapath::WorkerCounters>& workers) {
+    auto node_json = [](const datapath::NodeCounters& node) -> Json {
+        return {{"node", node.node},
+                {"calls", node.calls},
+                {"packets", node.packets},
+                {"cycles", node.cycles}};
+    };
+    auto worker_json = [](const datapath::WorkerCounters& worker) -> Json {
+        return {{"lcore", worker.lcore},
+                {"loops", worker.loops},
+                {"idle_loops", worker.idle_loops},
+                {"sleeps", worker.sleeps}};
+    };
+    return {{"nodes", array_json(nodes, node_json)}, {"workers", array_json(workers, worker_json)}};
+}
+
+} // namespace sallyport::commands

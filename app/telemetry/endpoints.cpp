@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "commands/report_json.h"
+#include "telemetry/telemetry.h"
+
+#include <algorithm>
+
+namespace sallyport::telemetry {
+
+namespace {
+
+using namespace sallyport::commands;
+
+/// The part of a list that can be on a page from @p offset on.
+template<class List, class Function>
+Json page_of(const List& list, std::size_t offset, Function to_json) {
+    Window window{.total = list.size(), .offset = std::min(offset, list.size())};
+    std::size_t end = std::min(window.offset + page_entries, list.size());
+    for (std::size_t i = window.offset; i < end; ++i)
+        window.entries.push_back(to_json(list[i]));
+    return page(window);
+}
+
+Json port_json(const control::PortReport& port) {
+    Json json = port_info_json(port);
+    json.update(port_stats_json(port));
+    return json;
+}
+
+} // namespace
+
+Expected<void> add_endpoints(Telemetry& telemetry, const control::Controller& controller) {
+    struct Endpoint {
+        const char* name;
+        const char* help;
+        Answer answer;
+    };
+    const Endpoint endpoints[] = {
+        {"/sallyport/port", "Ports with counters and drops. Parameter: offset",
+         [&](std::size_t offset) { return page_of(controller.ports(), offset, port_json); }},
+        {"/sallyport/uplink", "The two uplinks, which is active and why. No parameters",
+         [&](std::size_t) { return failover_json(controller.failover()); }},
+        {"/sallyport/tenant", "Tenants with counters and drops. Parameter: offset",
+         [&](std::size_t offset) { return page_of(controller.tenants(), offset, tenant_json); }},
+        {"/sallyport/fdb", "MAC addresses of all tenants. Parameter: offset",
+         [&](std::size_t offset) {
+             auto entries = controller.fdb("");
+             return page_of(entries ? *entries : std::vector<control::FdbReport>{}, offset,
+                            fdb_json);
+         }},
+        {"/sallyport/vtep", "Local and remote vteps. Parameter: offset",
+         [&](std::size_t offset) { return page_of(controller.vteps(), offset, vtep_json); }},
+        {"/sallyport/nexthop", "Underlay neighbours by uplink. Parameter: offset",
+         [&](std::size_t offset) {
+             return page_of(controller.next_hops(), offset, next_hop_json);
+         }},
+        {"/sallyport/drop", "Dropped packets by reason. No parameters",
+         [&](std::size_t) { return drops_json(controller.drops()); }},
+        {"/sallyport/graph", "Graph nodes and workers. No parameters",
+         [&](std::size_t) {
+             Json graph = graph_json(controller.node_counters(), controller.worker_counters());
+             shorten_lists(graph, page_entries);
+             return graph;
+         }},
+    };
+    for (const Endpoint& endpoint : endpoints)
+        if (auto added = telemetry.add(endpoint.name, endpoint.help, endpoint.answer); !added)
+            return added;
+    return {};
+}
+
+} // namespace sallyport::telemetry
