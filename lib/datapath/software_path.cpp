@@ -164,6 +164,15 @@ void SoftwarePath::stop() {
     self.ports->drain_handover();
 }
 
+std::uint32_t SoftwarePath::walk(std::size_t index) {
+    Worker& worker = *implementation_->workers[index];
+    worker.received = 0;
+    worker.now_seconds = implementation_->clock.seconds();
+    rte_graph_walk(worker.graph);
+    worker.counters.loops.add(1);
+    return worker.received;
+}
+
 Expected<void> SoftwarePath::attach_uplink(overlay::UplinkIndex index, const Port& port) {
     return implementation_->ports->attach_uplink(index, port);
 }

@@ -90,6 +90,11 @@ class SoftwarePath final : public overlay::Path {
     Expected<void> start();
     /// Workers have left their loops when it returns.
     void stop();
+    /// One walk of a worker's graph on the calling thread, for tests and benchmarks that want each
+    /// packet's fate before they go on. Workers must not be running.
+    /// @param worker index into SoftwarePathSettings::worker_lcores
+    /// @return packets received in the walk
+    std::uint32_t walk(std::size_t worker);
 
     /// Ports are attached after Port::open() and detached before the Port goes away; detaching
     /// waits until no worker uses the port any more. Attaching a vm port whose row was not put yet
