@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "control/event_loop.h"
 
+#include "base/file_descriptor.h"
+
 #include <algorithm>
 #include <array>
 #include <atomic>
@@ -27,24 +29,6 @@ std::string errno_text(int error) {
     return strerrordesc_np(error) != nullptr ? strerrordesc_np(error)
                                              : fmt::format("error {}", error);
 }
-
-class Descriptor {
-  public:
-    Descriptor() = default;
-    explicit Descriptor(int fd) : fd_(fd) {}
-    Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-    Descriptor& operator=(Descriptor&& other) noexcept {
-        std::swap(fd_, other.fd_);
-        return *this;
-    }
-    ~Descriptor() {
-        if (fd_ >= 0) ::close(fd_);
-    }
-    [[nodiscard]] int get() const { return fd_; }
-
-  private:
-    int fd_ = -1;
-};
 
 // Steady clock and CLOCK_MONOTONIC are the same clock on Linux, which lets the timerfd take
 // absolute times.
@@ -101,9 +85,9 @@ class EpollLoop final : public EventLoop {
     void run_posted();
     void drain(int fd) const;
 
-    Descriptor epoll_;
-    Descriptor timer_;
-    Descriptor wake_;
+    base::FileDescriptor epoll_;
+    base::FileDescriptor timer_;
+    base::FileDescriptor wake_;
     std::atomic<bool> stopping_ = false;
     static_assert(std::atomic<bool>::is_always_lock_free, "stop() runs in signal handlers");
 
@@ -121,11 +105,11 @@ class EpollLoop final : public EventLoop {
 };
 
 Expected<void> EpollLoop::open() {
-    epoll_ = Descriptor(::epoll_create1(EPOLL_CLOEXEC));
+    epoll_ = base::FileDescriptor(::epoll_create1(EPOLL_CLOEXEC));
     if (epoll_.get() < 0) return failure("cannot create epoll: " + errno_text(errno));
-    timer_ = Descriptor(::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC));
+    timer_ = base::FileDescriptor(::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC));
     if (timer_.get() < 0) return failure("cannot create timerfd: " + errno_text(errno));
-    wake_ = Descriptor(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
+    wake_ = base::FileDescriptor(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
     if (wake_.get() < 0) return failure("cannot create eventfd: " + errno_text(errno));
     if (auto done = add(timer_.get(), timer_token); !done) return done;
     return add(wake_.get(), wake_token);
@@ -270,6 +254,7 @@ void EpollLoop::run() {
         for (int i = 0; i < count && !stopping_; ++i)
             dispatch(events[static_cast<std::size_t>(i)].data.u64);
     }
+    stopping_ = false;
 }
 
 } // namespace

@@ -31,8 +31,9 @@ class EventLoop {
     /// Runs @p work on the control thread, soon. Work posted after the loop has ended is dropped.
     virtual void post(std::function<void()> work) = 0;
 
-    /// Runs until stop().
+    /// Runs until stop(); may be called again afterwards.
     virtual void run() = 0;
+    /// Ends run() after the callback that is running; without one, the next run() returns at once.
     virtual void stop() noexcept = 0;
 };
 

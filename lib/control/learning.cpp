@@ -32,12 +32,12 @@ Expected<void> Learning::start(int learned_fd) {
 }
 
 void Learning::drain() {
-    while (!process_once()) {
+    while (process_once() > 0) {
     }
 }
 
 void Learning::process_some() {
-    if (process_once() || again_timer_ != 0) return;
+    if (process_once() < events_at_once || again_timer_ != 0) return;
     // The descriptor is reset although events are left: come back by ourselves.
     again_timer_ = loop_.after(std::chrono::milliseconds(0), [this] {
         again_timer_ = 0;
@@ -45,13 +45,13 @@ void Learning::process_some() {
     });
 }
 
-bool Learning::process_once() {
+std::size_t Learning::process_once() {
     auto result = learning_.process(std::chrono::steady_clock::now(), events_at_once);
     if (result.learned + result.moved + result.refused > 0)
         spdlog::debug("fdb: {} learned, {} moved, {} refused", result.learned, result.moved,
                       result.refused);
     if (result.path_error) spdlog::warn("fdb: not learned: {}", result.path_error->message());
-    return result.events < events_at_once;
+    return result.events;
 }
 
 void Learning::age() {

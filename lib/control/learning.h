@@ -26,8 +26,8 @@ class Learning {
 
   private:
     void process_some();
-    /// @return false: there may be more
-    bool process_once();
+    /// @return how many events there were
+    std::size_t process_once();
     void age();
 
     EventLoop& loop_;

@@ -100,6 +100,10 @@ Expected<void> PortSet::open_uplinks(const config::Settings& settings) {
         if (auto fits = check_uplink_mtu(*uplinks_[i], interface, settings.underlay.mtu); !fits)
             return fits;
     }
+    if (mac->is_zero() || mac->is_multicast())
+        return failure(fmt::format("driver {} has no MAC address of its own for the underlay",
+                                   uplinks_[0]->port().driver()),
+                       "uplink " + settings.uplinks[0].name, "set underlay.mac");
     underlay_mac_ = *mac;
     path_.set_underlay_mac(underlay_mac_);
     for (std::size_t i = 0; i < uplinks_.size(); ++i) {
