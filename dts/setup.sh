@@ -24,7 +24,7 @@ packages_of() {
         echo clang libclang-rt-14-dev clang-format clang-tidy dpdk dpdk-dev
         ;;
     guest)
-        echo qemu-system-x86 cpio kmod busybox-static linux-image-cloud-amd64
+        echo qemu-system-x86 cpio busybox-static xz-utils
         ;;
     *)
         echo "setup.sh: no package group '$1': build, run, test, guest" >&2

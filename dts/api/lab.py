@@ -13,6 +13,7 @@ import contextlib
 from collections.abc import Callable
 
 from api.config import MainConfig, TenantConfig, UplinkConfig, Value
+from api.guest_vm import GuestVm
 from api.linux_peer import LinuxPeer
 from api.sallyport import Sallyport
 from api.shell import Shell
@@ -83,9 +84,14 @@ class Hypervisor:
            macs: list[str] | None = None, mtu: int = 1500,
            addresses: list[str] | None = None) -> Vm:
         """A VM of a tenant; `macs` are those that it may send from, if not just its own."""
-        make = Vm if kind in ("tap", "veth") else TestpmdVm
-        vm = make(name, vm_mac(number), vm_addresses(number) if addresses is None else addresses,
-                  kind, mtu)
+        addresses = vm_addresses(number) if addresses is None else addresses
+        vm: Vm
+        if kind == "guest":
+            vm = GuestVm(name, vm_mac(number), addresses, mtu)
+        elif kind in ("tap", "veth"):
+            vm = Vm(name, vm_mac(number), addresses, kind, mtu)
+        else:
+            vm = TestpmdVm(name, vm_mac(number), addresses, kind, mtu)
         self.vms[name] = vm
         self.tenants[tenant].vm_ports.append(vm.port_config(macs))
         vm.before_start(self.namespace)

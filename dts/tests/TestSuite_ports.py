@@ -7,10 +7,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from api import guest_vm
 from api.lab import BLUE, Hypervisor, Lab, vm_addresses, vm_mac
 from api.linux_peer import LinuxVm
 from api.testpmd_vm import TestpmdVm
-from api.traffic import assert_pings, tcp, wait_ping
+from api.traffic import assert_pings, iperf, tcp, wait_ping
 from api.vm import Vm
 from framework.process import wait_until
 
@@ -107,6 +108,50 @@ class TestPorts:
         for reason in ("frame-truncated", "mtu-exceeded", "mtu-exceeded-answered",
                        "port-frame-size"):
             assert counters.drops[reason] == 0, counters
+
+
+class TestGuest:
+    """A whole virtual machine in qemu, with the offloads that its Linux chooses by itself."""
+
+    @pytest.fixture(scope="class")
+    def lab(self) -> Iterator[Lab]:
+        """As above, with `under` in qemu behind vhost-user."""
+        if reason := guest_vm.why_not():
+            pytest.skip(reason)
+        with Lab() as lab:
+            peer = lab.peer("peer1", 11)
+            hv1 = lab.hypervisor("hv1", 1)
+            hv1.tenant("blue", BLUE, [peer.vtep])
+            hv1.vm("blue", "under", 1, "guest")
+            hv1.vm("blue", "beside", 2, "veth")
+            peer.vm("far", BLUE, vm_mac(3), vm_addresses(3), [hv1.vtep])
+            lab.start()
+            yield lab
+
+    @pytest.mark.parametrize("other", ["far", "beside"])
+    def test_guest(self, hv1: Hypervisor, under: Vm, far: LinuxVm, other: str) -> None:
+        """Pings and TCP of a guest at its defaults.
+
+        Steps:
+            * Ping the guest with small, full-sized and fragmented packets, IPv4 and IPv6.
+            * Run iperf3 to the guest, and from it (-R).
+        Verify:
+            * All pings are answered; more than a megabyte arrives each way, in frames of more than
+              1200 octets on average; nothing is dropped as truncated or too large.
+        """
+        station = far if other == "far" else hv1.vms["beside"]
+        for size, mode in ((56, "do"), (1472, "do"), (4000, "dont")):
+            assert_pings(station, under.ip, count=5, size=size, options=("-M", mode))
+        assert_pings(station, under.ipv6, count=5, size=1452)
+        for options, way in (((), "tx"), (("-R",), "rx")):
+            before, tenant = hv1.shell.port("under"), hv1.shell.tenant("blue")
+            assert iperf(station, under.ip, seconds=2, options=options).octets > 1_000_000
+            port = hv1.shell.port("under").since(before)
+            average = getattr(port, f"{way}_bytes") / getattr(port, f"{way}_packets")
+            assert average > 1200, port
+            for reason in ("frame-truncated", "mtu-exceeded", "mtu-exceeded-answered",
+                           "port-frame-size"):
+                assert hv1.shell.tenant("blue").since(tenant).drops[reason] == 0
 
 
 class TestReconnect:

@@ -1,0 +1,274 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# All tests: installs what is missing, builds, and runs. Ends with one line of counts; exit status 0
+# only if nothing failed.
+#
+#   sudo ./tests/run.sh [SUITE...] [options] [-- pytest options]
+set -uo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+cd "$root" || exit 2
+# A Python of the user's own may be first in PATH; Debian's has pytest and scapy.
+python=/usr/bin/python3
+folder=$root/build
+all_suites=(unit sanitize dts smoke fuzz format)
+suites=()
+fuzz_seconds=5
+hostile=20000
+pytest_options=()
+
+usage() {
+    cat <<END
+$(sed -n '3,6s/^# \{0,1\}//p' "${BASH_SOURCE[0]}")
+
+suites (default: ${all_suites[*]}):
+  unit       unit tests, built with g++
+  sanitize   unit tests, built with AddressSanitizer and UndefinedBehaviorSanitizer
+  dts        end-to-end suites against the sanitized process
+  smoke      a few of the end-to-end suites against the plain process
+  fuzz       fuzz targets with their corpora, built with clang
+  format     clang-format and clang-tidy
+  bench      the benchmark (not in the default)
+
+options:
+  --fuzz-seconds N      seconds for each fuzz target (default $fuzz_seconds)
+  --hostile-packets N   mutated packets of each kind in the end-to-end suites (default $hostile)
+END
+}
+
+while [ $# -gt 0 ]; do
+    case $1 in
+    -h | --help)
+        usage
+        exit 0
+        ;;
+    --fuzz-seconds)
+        fuzz_seconds=${2:?--fuzz-seconds needs a number}
+        shift
+        ;;
+    --hostile-packets)
+        hostile=${2:?--hostile-packets needs a number}
+        shift
+        ;;
+    --)
+        shift
+        pytest_options=("$@")
+        break
+        ;;
+    unit | sanitize | dts | smoke | fuzz | format | bench) suites+=("$1") ;;
+    *)
+        echo "run.sh: unknown argument '$1'" >&2
+        usage >&2
+        exit 2
+        ;;
+    esac
+    shift
+done
+[ ${#suites[@]} -gt 0 ] || suites=("${all_suites[@]}")
+
+passed=0
+failed=0
+skipped=0
+failures=()
+skips=()
+
+heading() { printf '\n=== %s (%s)\n' "$1" "$(date +%H:%M:%S)"; }
+
+fail() {
+    failed=$((failed + 1))
+    failures+=("$1")
+    echo "FAILED: $1"
+}
+
+skip() {
+    skipped=$((skipped + 1))
+    skips+=("$1")
+    echo "skipped: $1"
+}
+
+# build FOLDER [meson options]: says only what went wrong.
+build() {
+    local log
+    log=$(mktemp)
+    heading "building $(basename "$1")"
+    if "$root/dts/setup.sh" build "$@" >"$log" 2>&1; then
+        rm -f "$log"
+        return 0
+    fi
+    tail -n 60 "$log"
+    rm -f "$log"
+    fail "building $(basename "$1")"
+    return 1
+}
+
+plain_build() { build "$folder"; }
+
+sanitized_build() {
+    build "$folder-sanitize" -Db_sanitize=address,undefined -Db_lundef=false -Doptimization=1
+}
+
+# add_junit NAME STATUS FILE: adds up the counts of a JUnit report.
+add_junit() {
+    local counts
+    if ! counts=$("$python" - "$3" <<'END'
+import sys
+import xml.etree.ElementTree as tree
+
+totals = dict.fromkeys(("tests", "failures", "errors", "skipped"), 0)
+reasons = {}
+for suite in tree.parse(sys.argv[1]).iter("testsuite"):
+    for key in totals:
+        totals[key] += int(suite.get(key) or 0)
+for case in tree.parse(sys.argv[1]).iter("testcase"):
+    skip = case.find("skipped")
+    if skip is not None:
+        reason = skip.get("message") or "disabled"
+        reasons[reason] = reasons.get(reason, 0) + 1
+bad = totals["failures"] + totals["errors"]
+print(totals["tests"] - bad - totals["skipped"], bad, totals["skipped"])
+for reason, count in reasons.items():
+    print(f"{count} x {reason}")
+END
+    ); then
+        fail "$1: no report"
+        return
+    fi
+    local good bad left
+    read -r good bad left <<<"$(head -n 1 <<<"$counts")"
+    passed=$((passed + good))
+    failed=$((failed + bad))
+    skipped=$((skipped + left))
+    if [ "$bad" -gt 0 ]; then
+        failures+=("$1: $bad")
+    elif [ "$2" -ne 0 ]; then
+        fail "$1: exit status $2"
+    fi
+    local reason
+    while read -r reason; do
+        [ -z "$reason" ] || skips+=("$1: $reason")
+    done < <(tail -n +2 <<<"$counts")
+}
+
+# unit_tests NAME FOLDER
+unit_tests() {
+    heading "unit tests: $1"
+    # Every unit test starts DPDK in its own way or not at all; one after the other is gentler on a
+    # small machine than all at once.
+    rm -f "$2/meson-logs/testlog.junit.xml"
+    meson test -C "$2" --no-rebuild --print-errorlogs --num-processes 2
+    local status=$?
+    add_junit "unit tests ($1)" $status "$2/meson-logs/testlog.junit.xml"
+}
+
+# end_to_end NAME FOLDER [pytest options]
+end_to_end() {
+    local name=$1 build=$2 report
+    shift 2
+    heading "end-to-end suites: $name"
+    report=$(mktemp)
+    (
+        cd "$root/dts" &&
+            DTS_BUILD=$build PYTHONDONTWRITEBYTECODE=1 "$python" -m pytest --junitxml="$report" \
+                --hostile-packets "$hostile" "$@" ${pytest_options[@]+"${pytest_options[@]}"}
+    )
+    local status=$?
+    add_junit "end-to-end ($name)" $status "$report"
+    rm -f "$report"
+}
+
+run_unit() { plain_build && unit_tests plain "$folder"; }
+
+# The process and the tests must give back all they took; what DPDK itself keeps until the end of
+# the process is listed with its reasons.
+export ASAN_OPTIONS=abort_on_error=1:detect_leaks=1:strict_string_checks=1:detect_stack_use_after_return=1
+export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
+export LSAN_OPTIONS=suppressions=$root/tests/lsan.supp:print_suppressions=0
+
+run_sanitize() { sanitized_build && unit_tests sanitized "$folder-sanitize"; }
+
+run_dts() {
+    sanitized_build && DTS_TIME_SCALE=3 end_to_end sanitized "$folder-sanitize"
+}
+
+run_smoke() {
+    plain_build && end_to_end plain "$folder" tests/TestSuite_two_hypervisors.py \
+        tests/TestSuite_vxlan_linux_peer.py
+}
+
+run_fuzz() {
+    local build=$folder-fuzz
+    heading "fuzz targets, $fuzz_seconds seconds each"
+    if [ ! -f "$build/build.ninja" ] && ! CXX=clang++ meson setup "$build" "$root" -Dfuzz=true \
+        -Db_lundef=false >"$build.log" 2>&1; then
+        tail -n 40 "$build.log"
+        fail "configuring $(basename "$build")"
+        return
+    fi
+    meson configure "$build" -Dfuzz_seconds="$fuzz_seconds"
+    rm -f "$build/meson-logs/testlog.junit.xml"
+    # Builds the targets and nothing else.
+    meson test -C "$build" --suite fuzz --print-errorlogs --num-processes 2
+    local status=$?
+    add_junit "fuzz targets" $status "$build/meson-logs/testlog.junit.xml"
+}
+
+run_format() {
+    heading "clang-format"
+    local sources
+    mapfile -t sources < <(git ls-files '*.cpp' '*.h')
+    if clang-format --dry-run -Werror "${sources[@]}"; then
+        passed=$((passed + 1))
+    else
+        fail "clang-format: see above; clang-format -i mends it"
+    fi
+    heading "clang-tidy"
+    if ! plain_build; then return; fi
+    local tidied
+    mapfile -t tidied < <(git ls-files 'app/*.cpp' 'lib/*.cpp')
+    if printf '%s\0' "${tidied[@]}" |
+        xargs -0 -n 4 -P "$(nproc)" clang-tidy -p "$folder" --quiet 2>/dev/null; then
+        passed=$((passed + 1))
+    else
+        fail "clang-tidy: see above"
+    fi
+}
+
+run_bench() {
+    heading "benchmark"
+    if ! build "$folder-release" --buildtype=release; then return; fi
+    if "$folder-release/tests/bench/sallyport-bench"; then
+        passed=$((passed + 1))
+    else
+        fail benchmark
+    fi
+}
+
+heading "packages"
+if ! "$root/dts/setup.sh" packages build run test; then
+    echo "0 passed, 1 failed, 0 skipped"
+    exit 1
+fi
+
+# Without these one case is skipped, which says so.
+case " ${suites[*]} " in
+*" dts "*) "$root/dts/setup.sh" packages guest ;;
+esac
+
+for suite in "${suites[@]}"; do
+    case $suite in
+    dts | smoke)
+        if [ "$(id -u)" -ne 0 ]; then
+            skip "$suite: network namespaces need root"
+            continue
+        fi
+        ;;
+    esac
+    "run_$suite"
+done
+
+heading "summary"
+for entry in ${skips[@]+"${skips[@]}"}; do echo "skipped: $entry"; done
+for entry in ${failures[@]+"${failures[@]}"}; do echo "failed:  $entry"; done
+echo
+echo "$passed passed, $failed failed, $skipped skipped"
+[ $failed -eq 0 ]
