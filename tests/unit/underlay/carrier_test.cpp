@@ -154,6 +154,7 @@ class LatencyTest : public CarrierTest {
     }
     void measure(const char* what) {
         std::vector<std::chrono::microseconds> losses;
+        losses.reserve(31);
         for (int round = 0; round < 31; ++round)
             losses.push_back(carrier_loss());
         std::sort(losses.begin(), losses.end());

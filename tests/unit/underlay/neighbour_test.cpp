@@ -17,8 +17,8 @@ struct Addresses {
     std::string remote;
 };
 
-void PrintTo(const Addresses& addresses, std::ostream* out) {
-    *out << addresses.family;
+std::ostream& operator<<(std::ostream& out, const Addresses& addresses) {
+    return out << addresses.family;
 }
 
 class NeighbourTest : public KernelWatchTest, public testing::WithParamInterface<Addresses> {

@@ -187,9 +187,9 @@ void KernelWatchTest::settle() {
         watch->process();
 }
 
-void PrintTo(const Resolution& resolution, std::ostream* out) {
-    *out << (resolution.next_hop ? "by " + resolution.next_hop->to_string() : "no route")
-         << (resolution.mac ? " at " + resolution.mac->to_string() : "");
+std::ostream& operator<<(std::ostream& out, const Resolution& resolution) {
+    return out << (resolution.next_hop ? "by " + resolution.next_hop->to_string() : "no route")
+               << (resolution.mac ? " at " + resolution.mac->to_string() : "");
 }
 
 } // namespace sallyport::underlay

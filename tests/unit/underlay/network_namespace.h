@@ -99,6 +99,6 @@ inline Resolution by(const std::string& next_hop, const std::string& known_mac) 
     return {ip(next_hop), mac(known_mac)};
 }
 
-void PrintTo(const Resolution& resolution, std::ostream* out);
+std::ostream& operator<<(std::ostream& out, const Resolution& resolution);
 
 } // namespace sallyport::underlay

@@ -15,8 +15,8 @@ struct Addresses {
     std::string host;
 };
 
-void PrintTo(const Addresses& addresses, std::ostream* out) {
-    *out << addresses.family;
+std::ostream& operator<<(std::ostream& out, const Addresses& addresses) {
+    return out << addresses.family;
 }
 
 const Addresses ipv4{"IPv4",         "192.0.2.254",     "192.0.2.253", "192.0.2.9",

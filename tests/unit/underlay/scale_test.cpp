@@ -3,6 +3,7 @@
 #include "network_namespace.h"
 
 #include <algorithm>
+#include <ctime>
 #include <fstream>
 #include <iostream>
 #include <sstream>
@@ -16,6 +17,12 @@ constexpr unsigned many = 4096;
 
 std::string remote(unsigned i) {
     return "198.51." + std::to_string(i / 256) + "." + std::to_string(i % 256);
+}
+
+/// Of this process, in user space and kernel: the wall clock also counts what else the machine
+/// does.
+double processor_milliseconds() {
+    return 1000.0 * static_cast<double>(std::clock()) / CLOCKS_PER_SEC;
 }
 
 double milliseconds_since(Clock::time_point start) {
@@ -60,10 +67,12 @@ class ScaleTest : public KernelWatchTest {
 TEST_F(ScaleTest, one_route_for_all_changes) {
     watch_many();
     run("ip route replace 198.51.0.0/16 via 192.0.2.253");
+    const double processor_start = processor_milliseconds();
     const auto start = Clock::now();
     ASSERT_TRUE(wait_until([&] { return resolution_calls >= many; }));
     std::cout << "[ MEASURED ] " << many << " destinations resolved anew in "
-              << milliseconds_since(start) << " ms\n";
+              << milliseconds_since(start) << " ms, " << processor_milliseconds() - processor_start
+              << " ms of them computing\n";
     EXPECT_EQ(count(by("192.0.2.253", "02:00:00:00:00:bb")), many);
     EXPECT_EQ(resolution_calls, many);
 }
