@@ -37,7 +37,7 @@ struct IpAddress {
     /// As inet_ntop(3) writes it.
     [[nodiscard]] std::string to_string() const;
 
-    auto operator<=>(const IpAddress&) const = default;
+    auto operator<=>(const IpAddress&) const = default; // NOLINT(modernize-use-nullptr): a wrong alarm
 };
 
 /// An address with the length of its network's prefix: "192.0.2.1/24".
@@ -49,7 +49,7 @@ struct IpPrefix {
     static std::optional<IpPrefix> parse(std::string_view text);
     [[nodiscard]] std::string to_string() const;
 
-    auto operator<=>(const IpPrefix&) const = default;
+    auto operator<=>(const IpPrefix&) const = default; // NOLINT(modernize-use-nullptr): a wrong alarm
 };
 
 } // namespace sallyport::net

@@ -38,7 +38,7 @@ struct MacAddress {
     /// Lower case, separated by ':'.
     [[nodiscard]] std::string to_string() const;
 
-    auto operator<=>(const MacAddress&) const = default;
+    auto operator<=>(const MacAddress&) const = default; // NOLINT(modernize-use-nullptr): a wrong alarm
 };
 
 } // namespace sallyport::net

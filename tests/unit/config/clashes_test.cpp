@@ -170,18 +170,18 @@ class AddTenant : public testing::Test {
     AddTenant() {
         const std::vector<FileText> tenants{
             tenant("blue", "1", "remote_vtep = 192.0.2.2\n" + vm_port("vm1", "net_tap1"))};
-        running_ = *parse(main_file, tenants);
+        running = *parse(main_file, tenants);
     }
     [[nodiscard]] std::vector<std::string> add(const FileText& file) const {
-        const auto added = parse_tenant(file, running_);
+        const auto added = parse_tenant(file, running);
         return added ? std::vector<std::string>{} : messages(added.error());
     }
 
-    Settings running_;
+    Settings running;
 };
 
 TEST_F(AddTenant, TakesWhatDoesNotClash) {
-    const auto red = parse_tenant(tenant("red", "2", vm_port("vm2", "net_tap2")), running_);
+    const auto red = parse_tenant(tenant("red", "2", vm_port("vm2", "net_tap2")), running);
     ASSERT_TRUE(red) << red.error().front().message();
     EXPECT_EQ(red->name, "red");
     EXPECT_EQ(red->vni, 2U);
@@ -217,7 +217,7 @@ TEST_F(AddTenant, RefusesALocalThatIsRemoteToARunningTenant) {
 }
 
 TEST_F(AddTenant, RefusesWhatExceedsALimit) {
-    running_.limits.tenants = 1;
+    running.limits.tenants = 1;
     EXPECT_THAT(
         add(tenant("red", "2")),
         ElementsAre("red.conf: limits.tenants: 2 tenants with this file, limit 1; fewer, or "
@@ -225,7 +225,7 @@ TEST_F(AddTenant, RefusesWhatExceedsALimit) {
 }
 
 TEST_F(AddTenant, HoldsTheMtuAgainstTheRunningUnderlay) {
-    running_.underlay.mtu = 1450;
+    running.underlay.mtu = 1450;
     EXPECT_THAT(
         add(tenant("red", "2", "mtu = 1401\n")),
         ElementsAre("red.conf:4: mtu: '1401' is out of range; 68 to 1400 (underlay.mtu 1450 "

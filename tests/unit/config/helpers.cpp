@@ -20,7 +20,7 @@ TemporaryFolder::~TemporaryFolder() {
 }
 
 std::filesystem::path TemporaryFolder::write(const std::string& name, std::string_view text) const {
-    const std::filesystem::path file = path_ / name;
+    std::filesystem::path file = path_ / name;
     std::filesystem::create_directories(file.parent_path());
     std::ofstream(file, std::ios::binary) << text;
     return file;
@@ -28,6 +28,7 @@ std::filesystem::path TemporaryFolder::write(const std::string& name, std::strin
 
 std::vector<std::string> messages(const std::vector<Complaint>& complaints) {
     std::vector<std::string> texts;
+    texts.reserve(complaints.size());
     for (const Complaint& complaint : complaints)
         texts.push_back(complaint.message());
     return texts;

@@ -8,6 +8,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <spdlog/fmt/fmt.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -29,9 +30,9 @@ class Load : public testing::Test {
         const auto settings = load(main, tenants);
         return settings ? std::vector<std::string>{} : messages(settings.error());
     }
-    [[nodiscard]] std::string text(const std::string& name) const { return folder_.path() / name; }
+    [[nodiscard]] std::string text(const std::string& name) const { return folder.path() / name; }
 
-    TemporaryFolder folder_;
+    TemporaryFolder folder;
 };
 
 TEST_F(Load, MissingMainFile) {
@@ -40,7 +41,7 @@ TEST_F(Load, MissingMainFile) {
 }
 
 TEST_F(Load, MissingMainFileDoesNotHideTheTenants) {
-    folder_.write("t/a.conf", "name = a\nvni = 0\nlocal_vtep = 192.0.2.1\nmtu = 9000\n");
+    folder.write("t/a.conf", "name = a\nvni = 0\nlocal_vtep = 192.0.2.1\nmtu = 9000\n");
     EXPECT_THAT(
         complaints(text("none.conf"), text("t")),
         ElementsAre(text("none.conf") + ": no such file; a readable file",
@@ -48,8 +49,8 @@ TEST_F(Load, MissingMainFileDoesNotHideTheTenants) {
 }
 
 TEST_F(Load, MainFileIsAFolder) {
-    EXPECT_THAT(complaints(folder_.path()),
-                ElementsAre(folder_.path().string() + ": is not a regular file; a readable file"));
+    EXPECT_THAT(complaints(folder.path()),
+                ElementsAre(folder.path().string() + ": is not a regular file; a readable file"));
 }
 
 TEST_F(Load, MainFileIsAFifoWithoutWriter) {
@@ -59,9 +60,9 @@ TEST_F(Load, MainFileIsAFifoWithoutWriter) {
 }
 
 TEST_F(Load, FileWithoutPermission) {
-    const auto file = folder_.write("main.conf", uplinks);
+    const auto file = folder.write("main.conf", uplinks);
     ASSERT_EQ(chmod(file.c_str(), 0), 0);
-    ASSERT_EQ(chmod(folder_.path().c_str(), 0755), 0);
+    ASSERT_EQ(chmod(folder.path().c_str(), 0755), 0);
     // Root may read everything: be somebody else for the moment.
     const uid_t user = geteuid();
     if (seteuid(user == 0 ? 65534 : user) != 0) GTEST_SKIP() << "nobody else to be";
@@ -83,21 +84,21 @@ TEST_F(Load, FileOfMoreThanAMebibyte) {
     while (large.size() < (std::size_t{1} << 20))
         large += "# " + std::string(61, 'x') + "\n";
     large.resize(std::size_t{1} << 20);
-    EXPECT_THAT(complaints(folder_.write("fits.conf", large)), testing::IsEmpty());
-    EXPECT_THAT(complaints(folder_.write("large.conf", large + "x")),
+    EXPECT_THAT(complaints(folder.write("fits.conf", large)), testing::IsEmpty());
+    EXPECT_THAT(complaints(folder.write("large.conf", large + "x")),
                 ElementsAre(text("large.conf") + ": too large; at most 1048576 octets"));
 }
 
 TEST_F(Load, TenantsDirectoryMissing) {
     const auto main =
-        folder_.write("main.conf", "[tenants]\ndirectory = nowhere\n" + std::string(uplinks));
+        folder.write("main.conf", "[tenants]\ndirectory = nowhere\n" + std::string(uplinks));
     EXPECT_THAT(complaints(main),
                 ElementsAre(main.string() + ":2: tenants.directory: cannot read " + text("nowhere")
                             + ": No such file or directory; a readable directory of tenant files"));
 }
 
 TEST_F(Load, GivenTenantsDirectoryIsAFile) {
-    const auto main = folder_.write("main.conf", uplinks);
+    const auto main = folder.write("main.conf", uplinks);
     EXPECT_THAT(complaints(main, main),
                 ElementsAre(main.string() + ": --tenants: cannot read " + main.string()
                             + ": Not a directory; a readable directory of tenant files"));
@@ -105,8 +106,8 @@ TEST_F(Load, GivenTenantsDirectoryIsAFile) {
 
 TEST_F(Load, UnreadableTenantFile) {
     const auto main =
-        folder_.write("main.conf", "[tenants]\ndirectory = t\n" + std::string(uplinks));
-    folder_.write("t/a.conf", tenant_text("a", 1));
+        folder.write("main.conf", "[tenants]\ndirectory = t\n" + std::string(uplinks));
+    folder.write("t/a.conf", tenant_text("a", 1));
     std::filesystem::create_directory(text("t/b.conf"));
     std::filesystem::create_symlink("nowhere", text("t/c.conf"));
     EXPECT_THAT(complaints(main),
@@ -116,12 +117,12 @@ TEST_F(Load, UnreadableTenantFile) {
 
 TEST_F(Load, ReadsTenantFilesByNameAndNoOthers) {
     const auto main =
-        folder_.write("etc/main.conf", "[tenants]\ndirectory = ../t\n" + std::string(uplinks));
-    folder_.write("t/b.conf", tenant_text("first", 1));
-    folder_.write("t/c.conf", tenant_text("second", 2));
-    folder_.write("t/a.conf~", "junk");
-    folder_.write("t/.d.conf", "junk");
-    folder_.write("t/readme", "junk");
+        folder.write("etc/main.conf", "[tenants]\ndirectory = ../t\n" + std::string(uplinks));
+    folder.write("t/b.conf", tenant_text("first", 1));
+    folder.write("t/c.conf", tenant_text("second", 2));
+    folder.write("t/a.conf~", "junk");
+    folder.write("t/.d.conf", "junk");
+    folder.write("t/readme", "junk");
     const auto settings = load(main, {});
     ASSERT_TRUE(settings) << settings.error().front().message();
     ASSERT_EQ(settings->tenants.size(), 2U);
@@ -133,8 +134,8 @@ TEST_F(Load, ReadsTenantFilesByNameAndNoOthers) {
 
 TEST_F(Load, GivenTenantsDirectoryWins) {
     const auto main =
-        folder_.write("main.conf", "[tenants]\ndirectory = nowhere\n" + std::string(uplinks));
-    folder_.write("given/x.conf", tenant_text("x", 1));
+        folder.write("main.conf", "[tenants]\ndirectory = nowhere\n" + std::string(uplinks));
+    folder.write("given/x.conf", tenant_text("x", 1));
     const auto settings = load(main, text("given"));
     ASSERT_TRUE(settings) << settings.error().front().message();
     ASSERT_EQ(settings->tenants.size(), 1U);
@@ -142,9 +143,9 @@ TEST_F(Load, GivenTenantsDirectoryWins) {
 }
 
 TEST_F(Load, OneMoreTenantFile) {
-    const auto running = load(folder_.write("main.conf", uplinks), {});
+    const auto running = load(folder.write("main.conf", uplinks), {});
     ASSERT_TRUE(running);
-    const auto good = load_tenant(folder_.write("good.conf", tenant_text("g", 1)), *running);
+    const auto good = load_tenant(folder.write("good.conf", tenant_text("g", 1)), *running);
     ASSERT_TRUE(good);
     EXPECT_EQ(good->file, text("good.conf"));
     const auto none = load_tenant(text("none.conf"), *running);
@@ -155,18 +156,18 @@ TEST_F(Load, OneMoreTenantFile) {
 
 TEST_F(Load, ManyTenantsInTimeLinearInTheirNumber) {
     const auto main =
-        folder_.write("main.conf", "[tenants]\ndirectory = t\n" + std::string(uplinks));
+        folder.write("main.conf", "[tenants]\ndirectory = t\n" + std::string(uplinks));
     constexpr unsigned count = 4096;
     for (unsigned i = 1; i <= count; ++i) {
         const std::string name = "t" + std::to_string(i);
         std::string text = tenant_text(name, i);
         for (int remote = 10; remote < 18; ++remote)
-            text += "remote_vtep = 192.0.2." + std::to_string(remote) + "\n";
+            text += fmt::format("remote_vtep = 192.0.2.{}\n", remote);
         for (int port = 0; port < 4; ++port)
-            text += "[vm_port." + name + "-" + std::to_string(port) + "]\ndevice = net_tap_" + name
-                    + "_" + std::to_string(port) + "\nmac = 02:00:00:00:00:0" + std::to_string(port)
-                    + "\n";
-        folder_.write("t/" + name + ".conf", text);
+            text += fmt::format("[vm_port.{0}-{1}]\ndevice = net_tap_{0}_{1}\n"
+                                "mac = 02:00:00:00:00:0{1}\n",
+                                name, port);
+        folder.write("t/" + name + ".conf", text);
     }
     // Processor time, for the machine may be busy with other things.
     const std::clock_t begin = std::clock();

@@ -95,6 +95,7 @@ mac = any
 
 Settings parsed(const std::string& main, const std::vector<std::string>& tenants) {
     std::vector<FileText> files;
+    files.reserve(tenants.size());
     for (const std::string& text : tenants)
         files.push_back({"tenant" + std::to_string(files.size()) + ".conf", text});
     auto settings = parse({"main.conf", main}, files);

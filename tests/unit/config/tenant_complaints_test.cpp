@@ -24,9 +24,10 @@ struct Case {
     std::vector<std::string> messages;
 };
 
+// NOLINTNEXTLINE(readability-identifier-naming): GoogleTest's name
 void PrintTo(const Case& wrong, std::ostream* out) {
     *out << wrong.name;
-} // NOLINT: GoogleTest's
+}
 
 class WrongTenant : public testing::TestWithParam<Case> {};
 
