@@ -95,6 +95,7 @@ TEST_F(Ageing, ZeroIsNever) {
     // Nor beside a tenant that ages.
     add_red(10s);
     learn(1, 0x50, 100000s);
+    learn(1, 0x51, 0s);
     EXPECT_EQ(run(ageing, 10s).removed, 1U);
     EXPECT_TRUE(known(0, 0x50));
     EXPECT_FALSE(known(1, 0x50));

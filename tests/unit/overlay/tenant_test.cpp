@@ -130,6 +130,8 @@ TEST_F(Tenants, RemoteVtepsAreSharedAndCounted) {
     ASSERT_TRUE(added);
     EXPECT_EQ(added->new_vteps, std::vector{address("2001:db8::2")});
     EXPECT_EQ(state.tenants_of_vtep(address("192.0.2.2")), 2U);
+    // Ascending, though the spec lists the new one first.
+    EXPECT_EQ(state.find_tenant("red")->row.remote_vteps, (std::vector<VtepId>{1, 2}));
     EXPECT_EQ(state.tenants_of_vtep(address("192.0.2.3")), 1U);
     EXPECT_EQ(state.tenants_of_vtep(address("192.0.2.9")), 0U);
     EXPECT_EQ(state.vteps().size(), 3U);
