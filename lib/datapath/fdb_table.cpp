@@ -75,6 +75,7 @@ Expected<void> FdbTable::put(FdbKey key, FdbEntry::Kind kind, std::uint32_t targ
         return failure(std::string("cannot add to the fdb: ") + rte_strerror(-error),
                        "software path", "raise limits.fdb_entries");
     if (!known) free_slots_.pop_back();
+    next_generation();
     return {};
 }
 
@@ -82,9 +83,15 @@ void FdbTable::remove(FdbKey key) {
     void* word = nullptr;
     if (rte_hash_lookup_data(hash_.get(), &key, &word) < 0) return;
     rte_hash_del_key(hash_.get(), &key);
+    next_generation();
     // A worker that still holds the word may touch the slot's next owner: that station looks alive
     // for a moment longer than it is, which ageing forgives.
     free_slots_.push_back(FdbEntry::unpack(reinterpret_cast<std::uint64_t>(word)).slot);
+}
+
+void FdbTable::next_generation() {
+    const std::uint32_t next = generation_.load(std::memory_order_relaxed) + 1;
+    generation_.store(next == 0 ? 1 : next, std::memory_order_release);
 }
 
 std::optional<std::uint32_t> FdbTable::last_seen(FdbKey key) const {

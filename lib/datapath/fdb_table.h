@@ -66,6 +66,11 @@ class FdbTable {
     /// @return bit i set: words[i] is the packed entry of keys[i]
     std::uint64_t lookup(const FdbKey* keys, std::uint32_t count, std::uint64_t* words) const;
 
+    /// Workers: changes with every put() and remove(). Never 0.
+    [[nodiscard]] std::uint32_t generation() const {
+        return generation_.load(std::memory_order_acquire);
+    }
+
     /// Workers: the station was seen. Writes only when the second has changed, to spare the line.
     void touch(std::uint32_t slot, std::uint32_t now_seconds) const {
         std::atomic<std::uint32_t>& seen = last_seen_[slot];
@@ -78,10 +83,12 @@ class FdbTable {
         void operator()(rte_hash* hash) const { rte_hash_free(hash); }
     };
     FdbTable() = default;
+    void next_generation();
 
     std::unique_ptr<rte_hash, Free> hash_;
     mutable std::vector<std::atomic<std::uint32_t>> last_seen_;
     std::vector<std::uint32_t> free_slots_;
+    std::atomic<std::uint32_t> generation_{1};
 };
 
 } // namespace sallyport::datapath

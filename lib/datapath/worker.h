@@ -53,6 +53,35 @@ class LearnFilter {
     std::array<Recent, 256> recent_{};
 };
 
+/// Sources found where the fdb has them, so that the next packets of the second need no lookup. Any
+/// change of the fdb makes all of it void, so nothing stale is ever believed.
+class StationCache {
+  public:
+    [[nodiscard]] bool confirmed(FdbKey key, std::uint32_t place, std::uint32_t generation,
+                                 std::uint32_t now_seconds) const {
+        const Station& station = stations_[index(key)];
+        return station.key == key && station.place == place && station.generation == generation
+               && station.second == now_seconds;
+    }
+    void confirm(FdbKey key, std::uint32_t place, std::uint32_t generation,
+                 std::uint32_t now_seconds) {
+        stations_[index(key)] = {key, place, generation, now_seconds};
+    }
+
+  private:
+    struct Station {
+        FdbKey key = 0;
+        std::uint32_t place = 0;
+        std::uint32_t generation = 0;
+        std::uint32_t second = 0;
+    };
+    static constexpr unsigned index_bits = 9;
+    static std::size_t index(FdbKey key) {
+        return (key * 0x9e3779b97f4a7c15ULL) >> (64 - index_bits);
+    }
+    std::array<Station, std::size_t{1} << index_bits> stations_{};
+};
+
 /// Packets waiting to be sent by one port, gathered over a burst.
 struct TxStage {
     std::uint16_t count = 0;
@@ -79,6 +108,7 @@ struct Worker {
     std::uint16_t ipv4_id = 0;
 
     LearnFilter learn_filter;
+    StationCache station_cache;
     std::array<TxStage, RTE_MAX_ETHPORTS> tx;
 
     WorkerCounterBlock counters;

@@ -5,6 +5,7 @@
 #include "net/outer.h"
 
 #include <algorithm>
+#include <optional>
 
 namespace sallyport::datapath {
 
@@ -92,79 +93,97 @@ rte_edge_t miss(const Tables& tables, const net::Outer& outer, PacketMeta& out) 
     return drop(out, explain_miss(*local, endpoint, outer), to_drop);
 }
 
-/// What decapsulation needs travels in the metadata.
-rte_edge_t hit(const Tables& tables, std::uint32_t tunnel_index, const net::Outer& outer,
-               PacketMeta& out) {
+rte_edge_t miss_again(const Tables& tables, const rte_mbuf* packet, PacketMeta& out) {
+    return miss(tables, net::parse_outer(octets(packet), packet->data_len, packet->pkt_len), out);
+}
+
+rte_edge_t hit(const Tables& tables, std::uint32_t tunnel_index, PacketMeta& out) {
     const TunnelView* const tunnel = tables.tunnels.get(tunnel_index);
     if (tunnel == nullptr) return drop(out, DropReason::tenant_gone, to_drop);
     out.tenant = tunnel->tenant;
     out.tunnel = tunnel_index;
-    out.l3 = outer.family == net::IpFamily::ipv4 ? net::L3::ipv4 : net::L3::ipv6;
-    out.l3_offset = outer.udp_offset;
-    out.flow_hash = outer.end;
-    out.traffic_class = outer.traffic_class;
     return to_vxlan_decap;
 }
 
-/// @return false: not to be looked up, the edge is chosen
-bool admit(const Tables& tables, int active, rte_mbuf* packet, PacketMeta& out, net::Outer& outer,
-           rte_edge_t& edge) {
-    const PortView* const port = tables.ports.get(packet->port);
-    if (port == nullptr || port->uplink != active) {
-        edge = drop(out, DropReason::backup_uplink, to_drop);
-        return false;
+/// What is the same for a burst.
+struct Burst {
+    const Tables& tables;
+    int active;
+    std::uint64_t underlay_mac;
+    std::uint16_t port = no_queue;
+    bool from_active = false;
+
+    void enter(std::uint16_t packet_port) {
+        if (packet_port == port) return;
+        port = packet_port;
+        const PortView* const view = tables.ports.get(port);
+        from_active = view != nullptr && view->uplink == active;
     }
-    if (packet->data_len < RTE_ETHER_HDR_LEN) {
-        edge = drop(out, DropReason::frame_too_short, to_drop);
-        return false;
-    }
+};
+
+/// @return the edge of a packet that can be no tenant's; absent: look at its headers
+std::optional<rte_edge_t> refuse(const Burst& burst, const rte_mbuf* packet, PacketMeta& out) {
+    if (!burst.from_active) return drop(out, DropReason::backup_uplink, to_drop);
+    if (packet->data_len < RTE_ETHER_HDR_LEN)
+        return drop(out, DropReason::frame_too_short, to_drop);
     const std::uint64_t destination = mac_word(octets(packet));
-    if ((destination & multicast_bit) != 0) {
-        edge = to_host(tables, out);
-        return false;
-    }
-    if (destination != tables.underlay_mac.load(std::memory_order_relaxed)) {
-        edge = drop(out, DropReason::not_for_us, to_drop);
-        return false;
-    }
-    outer = net::parse_outer(octets(packet), packet->data_len, packet->pkt_len);
-    return true;
+    if (destination == burst.underlay_mac) return std::nullopt;
+    if ((destination & multicast_bit) != 0) return to_host(burst.tables, out);
+    return drop(out, DropReason::not_for_us, to_drop);
 }
 
-void process_batch(const Tables& tables, int active, Dispatch& dispatch, void** packets,
-                   std::uint16_t first, std::uint16_t count) {
-    net::Outer outers[batch];
+enum class Found : std::uint8_t { edge, key4, key6 };
+
+/// First pass over a packet: its edge, or its key. What decapsulation needs of the outer headers
+/// travels in the metadata.
+Found classify(const Burst& burst, std::uint16_t index, const rte_mbuf* packet, PacketMeta& out,
+               Lookups<TunnelKey4>& lookups4, Lookups<TunnelKey6>& lookups6, rte_edge_t& edge) {
+    out.tenant = no_tenant;
+    out.source_port = from_underlay;
+    if (const auto refused = refuse(burst, packet, out)) {
+        edge = *refused;
+        return Found::edge;
+    }
+    const net::Outer outer = net::parse_outer(octets(packet), packet->data_len, packet->pkt_len);
+    if (outer.kind != net::OuterKind::udp || !outer.has_vxlan_header) {
+        edge = miss(burst.tables, outer, out);
+        return Found::edge;
+    }
+    out.l3_offset = outer.udp_offset;
+    out.flow_hash = outer.end;
+    out.traffic_class = outer.traffic_class;
+    if (outer.family == net::IpFamily::ipv4) {
+        out.l3 = net::L3::ipv4;
+        lookups4.add(index, key4(outer));
+        return Found::key4;
+    }
+    out.l3 = net::L3::ipv6;
+    lookups6.add(index, key6(outer));
+    return Found::key6;
+}
+
+void process_batch(Burst& burst, Dispatch& dispatch, void** packets, std::uint16_t first,
+                   std::uint16_t count) {
+    Found found[batch];
     rte_edge_t edges[batch];
-    bool looked_up[batch];
     Lookups<TunnelKey4> lookups4;
     Lookups<TunnelKey6> lookups6;
     for (std::uint16_t i = 0; i < count; ++i) {
         auto* const packet = static_cast<rte_mbuf*>(packets[first + i]);
         prefetch_data(packets, static_cast<std::uint16_t>(first + i),
                       static_cast<std::uint16_t>(first + count));
-        PacketMeta& out = meta(packet);
-        out.tenant = no_tenant;
-        out.source_port = from_underlay;
-        looked_up[i] = admit(tables, active, packet, out, outers[i], edges[i]);
-        if (!looked_up[i]) continue;
-        if (outers[i].kind != net::OuterKind::udp || !outers[i].has_vxlan_header) {
-            looked_up[i] = false;
-            edges[i] = miss(tables, outers[i], out);
-        } else if (outers[i].family == net::IpFamily::ipv4) {
-            lookups4.add(i, key4(outers[i]));
-        } else {
-            lookups6.add(i, key6(outers[i]));
-        }
+        burst.enter(packet->port);
+        found[i] = classify(burst, i, packet, meta(packet), lookups4, lookups6, edges[i]);
     }
-    lookups4.resolve(*tables.tunnels_by_key4);
-    lookups6.resolve(*tables.tunnels_by_key6);
+    lookups4.resolve(*burst.tables.tunnels_by_key4);
+    lookups6.resolve(*burst.tables.tunnels_by_key6);
     for (std::uint16_t i = 0; i < count; ++i) {
-        if (looked_up[i]) {
-            PacketMeta& out = meta(static_cast<rte_mbuf*>(packets[first + i]));
+        if (found[i] != Found::edge) {
+            auto* const packet = static_cast<rte_mbuf*>(packets[first + i]);
             const std::uint32_t tunnel =
-                outers[i].family == net::IpFamily::ipv4 ? lookups4.tunnel(i) : lookups6.tunnel(i);
-            edges[i] = tunnel == no_tunnel ? miss(tables, outers[i], out)
-                                           : hit(tables, tunnel, outers[i], out);
+                found[i] == Found::key4 ? lookups4.tunnel(i) : lookups6.tunnel(i);
+            edges[i] = tunnel == no_tunnel ? miss_again(burst.tables, packet, meta(packet))
+                                           : hit(burst.tables, tunnel, meta(packet));
         }
         dispatch.to(static_cast<std::uint16_t>(first + i), edges[i]);
     }
@@ -172,12 +191,13 @@ void process_batch(const Tables& tables, int active, Dispatch& dispatch, void** 
 
 std::uint16_t process(rte_graph* graph, rte_node* node, void** packets, std::uint16_t count) {
     const Tables& tables = *worker_of(node).tables;
-    const int active = tables.active_uplink.load(std::memory_order_acquire);
+    Burst burst{tables, tables.active_uplink.load(std::memory_order_acquire),
+                tables.underlay_mac.load(std::memory_order_relaxed)};
     Dispatch dispatch(graph, node, packets);
     for (std::uint16_t i = 0; i < std::min(count, prefetch_distance); ++i)
         rte_prefetch0(rte_pktmbuf_mtod(static_cast<rte_mbuf*>(packets[i]), void*));
     for (std::uint16_t first = 0; first < count; first = static_cast<std::uint16_t>(first + batch))
-        process_batch(tables, active, dispatch, packets, first,
+        process_batch(burst, dispatch, packets, first,
                       std::min<std::uint16_t>(batch, static_cast<std::uint16_t>(count - first)));
     dispatch.finish(count);
     return count;

@@ -17,6 +17,14 @@ struct Binding {
     const VmPortView* vm_port = nullptr;
     const TenantView* tenant = nullptr;
     TenantCounterBlock* counters = nullptr;
+    std::uint64_t packets = 0;
+    std::uint64_t octets = 0;
+
+    void flush() const {
+        if (packets == 0) return;
+        counters->rx_packets.add(packets);
+        counters->rx_bytes.add(octets);
+    }
 };
 
 Binding bind(Worker& worker, std::uint16_t port) {
@@ -62,7 +70,10 @@ std::uint16_t process(rte_graph* graph, rte_node* node, void** packets, std::uin
     for (std::uint16_t i = 0; i < count; ++i) {
         auto* const packet = static_cast<rte_mbuf*>(packets[i]);
         prefetch_data(packets, i, count);
-        if (packet->port != binding.port) binding = bind(worker, packet->port);
+        if (packet->port != binding.port) {
+            binding.flush();
+            binding = bind(worker, packet->port);
+        }
         PacketMeta& out = meta(packet);
         if (binding.tenant == nullptr) {
             out.tenant = no_tenant;
@@ -71,10 +82,11 @@ std::uint16_t process(rte_graph* graph, rte_node* node, void** packets, std::uin
         }
         out.tenant = binding.vm_port->tenant;
         out.source_port = binding.vm_port_id;
-        binding.counters->rx_packets.add(1);
-        binding.counters->rx_bytes.add(packet->pkt_len);
+        ++binding.packets;
+        binding.octets += packet->pkt_len;
         dispatch.to(i, admit(binding, packet, out));
     }
+    binding.flush();
     dispatch.finish(count);
     return count;
 }
