@@ -80,7 +80,8 @@ Expected<void> NeighbourTable::solicit(const net::IpAddress& address) {
         return failure("cannot ask for a MAC: out of memory", address.to_string());
     rtnl_neigh_set_ifindex(neighbour.get(), static_cast<int>(interface_index_));
     rtnl_neigh_set_dst(neighbour.get(), destination.get());
-    // NTF_USE: as if a packet were to be sent. The state must be said, or libnl makes it permanent.
+    // NTF_USE: as if a packet were to be sent. The state must be said: libnl would
+    // say permanent, which keeps the kernel from ever throwing the entry away.
     rtnl_neigh_set_state(neighbour.get(), NUD_NONE);
     rtnl_neigh_set_flags(neighbour.get(), NTF_USE);
     const int code = rtnl_neigh_add(socket_.get(), neighbour.get(), NLM_F_CREATE);

@@ -129,6 +129,38 @@ TEST_P(RouteTest, own_address_has_no_next_hop) {
     ASSERT_TRUE(wait_for(a().host, no_route()));
 }
 
+TEST_P(RouteTest, groups_have_no_next_hop) {
+    const bool is_ipv4 = a().family == "IPv4";
+    if (is_ipv4) run("ip address change 192.0.2.1/24 broadcast 192.0.2.255 dev host0");
+    for (const char* group : {"192.0.2.255", "224.0.0.5", "ff02::5"}) {
+        if (ip(group).is_ipv4() != is_ipv4) continue;
+        const std::string answer = output_of(std::string("ip route get ") + group + " oif host0");
+        ASSERT_NE(answer.find("dev host0"), std::string::npos) << answer;
+        run(std::string("ip route replace default dev host0"));
+        watch->watch_destination(ip(group));
+        EXPECT_EQ(resolutions.at(ip(group)), no_route()) << group;
+    }
+}
+
+// When the kernel tells that a link went down, it has yet to throw the routes away.
+TEST_P(RouteTest, are_looked_at_again_some_time_after_a_link_event) {
+    watch->watch_destination(ip(a().on_link));
+    ASSERT_TRUE(watch->watch_carrier("host0"));
+    run("ip link set wire0 down");
+    ASSERT_TRUE(wait_until([&] { return !carriers["host0"].back(); }));
+    run("ip link set lo mtu 60000"); // any link event
+    settle();
+    ASSERT_EQ(resolutions.at(ip(a().on_link)), by(a().on_link));
+    // Of this change the kernel tells nothing.
+    run("echo 1 > /proc/sys/net/" + std::string(a().family == "IPv4" ? "ipv4" : "ipv6")
+        + "/conf/host0/ignore_routes_with_linkdown");
+    settle();
+    ASSERT_EQ(resolutions.at(ip(a().on_link)), by(a().on_link)) << "this would prove nothing";
+    watch->retry_unresolved();
+    settle();
+    EXPECT_EQ(resolutions.at(ip(a().on_link)), no_route());
+}
+
 TEST_P(RouteTest, policy_rules_count) {
     const std::string version = a().family == "IPv4" ? "ip -4 " : "ip -6 ";
     watch_remote();
