@@ -18,10 +18,18 @@ std::string duration_text(std::int64_t seconds) {
                        seconds / 60 % 60, seconds % 60);
 }
 
+/// Without the word "DPDK" in front that the library puts there.
+std::string dpdk_version() {
+    std::string_view version = rte_version();
+    constexpr std::string_view prefix = "DPDK ";
+    if (version.substr(0, prefix.size()) == prefix) version.remove_prefix(prefix.size());
+    return std::string(version);
+}
+
 Expected<shell::Output> show_version(const control::Controller& controller) {
     auto uptime = std::chrono::duration_cast<std::chrono::seconds>(controller.uptime()).count();
     Json data{{"sallyport", SALLYPORT_VERSION},
-              {"dpdk", rte_version()},
+              {"dpdk", dpdk_version()},
               {"node", controller.settings().node},
               {"uptime_seconds", uptime}};
     return shell::Output{

@@ -35,6 +35,12 @@ int LineEditor::complete(rdline* editor, const char* line, char* out, unsigned s
 }
 
 LineEditor::Event LineEditor::key(char c) {
+    constexpr char control_a = 0x01, control_k = 0x0b, control_u = 0x15;
+    if (c == control_u) {
+        // Clears the line, as terminals do; DPDK's editor does not know it.
+        rdline_char_in(editor_.get(), control_a);
+        c = control_k;
+    }
     switch (rdline_char_in(editor_.get(), c)) {
     case RDLINE_RES_VALIDATED:
         return Event::line;

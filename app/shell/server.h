@@ -19,7 +19,7 @@ namespace sallyport::shell {
 class Server {
   public:
     /// Clients beyond are told so and sent away.
-    static constexpr std::size_t most_clients = 16;
+    static constexpr std::size_t most_clients = 64;
     /// How long a client may take for the hello.
     static constexpr std::chrono::seconds hello_timeout{10};
 

@@ -78,8 +78,9 @@ Expected<Client::Answer> Client::answer() {
 Expected<std::string> to_command_line(const std::vector<std::string>& words) {
     std::string line;
     for (const std::string& word : words) {
-        if (word.find_first_of("\"\n\r") != std::string::npos)
+        if (word.find_first_of(words.size() == 1 ? "\n\r" : "\"\n\r") != std::string::npos)
             return failure("a word has a quote or line end in it: " + word);
+        if (words.size() == 1) return word;
         bool quoted = word.empty() || word.find_first_of(" \t#") != std::string::npos;
         line += line.empty() ? "" : " ";
         line += quoted ? '"' + word + '"' : word;

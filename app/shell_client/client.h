@@ -40,7 +40,8 @@ class Client {
     std::string received_;
 };
 
-/// A command line from words, with quotes where a word needs them.
+/// A command line from words, with quotes where a word needs them. A single word is a whole line
+/// already.
 Expected<std::string> to_command_line(const std::vector<std::string>& words);
 
 /// Keys to the process and its output to the terminal, until it ends the conversation.

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Every command of docs/commands.md against a controller with known answers.
+#include "commands/commands.h"
+#include "commands/report_json.h"
+#include "fake_controller.h"
+
+#include <fstream>
+#include <regex>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace sallyport::commands {
+namespace {
+
+using shell_test::FakeController;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+class CommandsTest : public ::testing::Test {
+  protected:
+    CommandsTest() { add_all({controller, commands}); }
+
+    std::string run(const std::string& line) {
+        auto reply = commands.run(line, "/folder");
+        EXPECT_TRUE(reply.done) << line << ": " << reply.text;
+        return reply.text;
+    }
+    std::string fail(const std::string& line) {
+        auto reply = commands.run(line, "/folder");
+        EXPECT_FALSE(reply.done) << line << ": " << reply.text;
+        return reply.text;
+    }
+    Json json(const std::string& line) { return Json::parse(run(line + " json")); }
+
+    FakeController controller;
+    shell::CommandSet commands;
+};
+
+TEST_F(CommandsTest, ChangesReachTheController) {
+    run("fdb add blue 52:54:00:00:00:09 vtep 192.0.2.2");
+    run("fdb add blue 52:54:00:00:00:09 port blue1");
+    run("fdb del blue 52:54:00:00:00:09");
+    run("tenant add green.conf");
+    run("tenant del red");
+    run("set uplink p0 down");
+    run("set uplink p0 up");
+    run("clear stats");
+    EXPECT_EQ(run("failover switch"), "active uplink: p1 (was p0)\n");
+    EXPECT_THAT(controller.record_of_calls,
+                ElementsAre("add_fdb blue 52:54:00:00:00:09 192.0.2.2",
+                            "add_fdb blue 52:54:00:00:00:09 blue1",
+                            "remove_fdb blue 52:54:00:00:00:09", "add_tenant /folder/green.conf",
+                            "remove_tenant red", "set_uplink p0 down", "set_uplink p0 up",
+                            "clear_counters", "switch_uplink"));
+}
+
+TEST_F(CommandsTest, ErrorsOfTheControllerAreShown) {
+    for (const char* line :
+         {"fdb add blue 52:54:00:00:00:09 vtep 192.0.2.2", "fdb del blue 52:54:00:00:00:09",
+          "tenant add x", "tenant del x", "set uplink p9 up", "failover switch"}) {
+        controller.next_error = Error{"it broke", "here", "mend it"};
+        EXPECT_EQ(fail(line), "error: here: it broke; mend it\n");
+    }
+}
+
+TEST_F(CommandsTest, PortInfo) {
+    std::string all = run("show port info all");
+    EXPECT_THAT(all, HasSubstr("02:00:00:00:00:01"));
+    EXPECT_THAT(all, HasSubstr("up 25 Gb/s"));
+    EXPECT_THAT(run("show port info blue1"), HasSubstr("VM may send from  52:54:00:00:00:01"));
+    EXPECT_THAT(fail("show port info nobody"), HasSubstr("there are: all, p0, blue1"));
+    Json ports = json("show port info all");
+    ASSERT_EQ(ports.size(), 2U);
+    EXPECT_EQ(ports[0].at("role"), "uplink");
+    EXPECT_TRUE(ports[0].at("tenant").is_null());
+    EXPECT_EQ(json("show port info blue1").at("tenant"), "blue");
+}
+
+TEST_F(CommandsTest, PortStats) {
+    std::string all = run("show port stats all");
+    EXPECT_THAT(all, HasSubstr("18446744073709551615"));
+    EXPECT_THAT(all, HasSubstr("p0    vni-unknown        7"));
+    EXPECT_THAT(all, Not(HasSubstr("vlan")));
+    Json port = json("show port stats p0");
+    EXPECT_EQ(port.at("rx_packets").get<std::uint64_t>(), 18446744073709551615U);
+    EXPECT_EQ(port.at("drops").at("vni-unknown"), 7);
+    EXPECT_EQ(port.at("drops").size(), datapath::drop_reason_count);
+    EXPECT_THAT(run("show port stats blue1"), Not(HasSubstr("DROPPED")));
+}
+
+TEST_F(CommandsTest, Uplink) {
+    std::string text = run("show uplink");
+    EXPECT_THAT(text, HasSubstr("active uplink  p0\n"));
+    EXPECT_THAT(text, HasSubstr("carrier of eth1"));
+    Json data = json("show uplink");
+    EXPECT_EQ(data.at("active"), "p0");
+    EXPECT_EQ(data.at("uplinks")[0].at("last_change"), "2001-09-09T01:46:40Z");
+    EXPECT_TRUE(data.at("uplinks")[1].at("last_change").is_null());
+}
+
+TEST_F(CommandsTest, Tenant) {
+    std::string all = run("show tenant all");
+    EXPECT_THAT(all, HasSubstr("blue    100"));
+    EXPECT_THAT(all, HasSubstr("blue    frame-too-short        1"));
+    EXPECT_THAT(run("show tenant red"), HasSubstr("from vm ports       3 packets, 0 bytes"));
+    EXPECT_THAT(fail("show tenant green"), HasSubstr("there are: blue, red"));
+    Json blue = json("show tenant blue");
+    EXPECT_EQ(blue.at("vni"), 100);
+    EXPECT_EQ(blue.at("counters").at("rx_packets"), 3);
+    EXPECT_EQ(blue.at("drops").at("frame-too-short"), 1);
+    EXPECT_EQ(json("show tenant all").size(), 2U);
+}
+
+TEST_F(CommandsTest, Fdb) {
+    std::string all = run("show fdb");
+    EXPECT_THAT(all, HasSubstr("blue    52:54:00:00:00:01  port blue1      configured     -\n"));
+    EXPECT_THAT(all, HasSubstr("blue    52:54:00:00:00:02  vtep 192.0.2.2  learned     12 s\n"));
+    EXPECT_EQ(run("show fdb blue"), all);
+    EXPECT_THAT(fail("show fdb green"), HasSubstr("no such tenant"));
+    Json entries = json("show fdb");
+    EXPECT_EQ(entries[0].at("vm_port"), "blue1");
+    EXPECT_TRUE(entries[0].at("vtep").is_null());
+    EXPECT_EQ(entries[1].at("idle_seconds"), 12);
+    controller.fdb_entries.clear();
+    EXPECT_EQ(run("show fdb"), "no fdb entries\n");
+    EXPECT_EQ(json("show fdb"), Json::array());
+}
+
+TEST_F(CommandsTest, VtepAndNextHop) {
+    EXPECT_THAT(run("show vtep"), HasSubstr("2001:db8::2  remote  fe80::1   yes       blue\n"));
+    EXPECT_EQ(json("show vtep")[0].at("tenants"), (Json{"blue", "red"}));
+    std::string next_hops = run("show nexthop");
+    EXPECT_THAT(next_hops, HasSubstr("192.0.2.254  config  p0      02:00:00:00:00:01"));
+    EXPECT_THAT(next_hops, HasSubstr("p1      -                  unresolved"));
+    EXPECT_TRUE(json("show nexthop")[0].at("links")[1].at("destination").is_null());
+}
+
+TEST_F(CommandsTest, DropShowsWhatWasDroppedAndJsonAll) {
+    std::string text = run("show drop");
+    EXPECT_THAT(text, HasSubstr("source-mac-spoofed       42  source MAC is not one of"));
+    EXPECT_THAT(text, Not(HasSubstr("vni-unknown")));
+    Json drops = json("show drop");
+    EXPECT_EQ(drops.size(), datapath::drop_reason_count);
+    EXPECT_EQ(drops.at("source-mac-spoofed"), 42);
+    EXPECT_EQ(drops.at("vni-unknown"), 0);
+}
+
+TEST_F(CommandsTest, GraphStats) {
+    std::string text = run("show graph stats");
+    EXPECT_THAT(text,
+                HasSubstr("vxlan-encap     10      320   32000          32.0          100.0"));
+    EXPECT_THAT(text,
+                HasSubstr("flood            0        0       0             -              -"));
+    EXPECT_THAT(text, HasSubstr("25.0"));
+    EXPECT_EQ(json("show graph stats").at("workers")[0].at("idle_loops"), 250);
+}
+
+TEST_F(CommandsTest, ConfigAndVersion) {
+    EXPECT_THAT(run("show config"), HasSubstr("blue"));
+    Json config = json("show config");
+    EXPECT_EQ(config.at("node").at("name"), "hv1");
+    EXPECT_EQ(config.at("tenants")[1].at("vm_ports")[0].at("mac"), "any");
+    EXPECT_EQ(config.at("underlay").at("source_ports"), "49152-65535");
+    EXPECT_THAT(run("show version"), HasSubstr("up for     1 d 01:01:01"));
+    EXPECT_EQ(json("show version").at("uptime_seconds"), 90061);
+}
+
+TEST_F(CommandsTest, ProcessCommands) {
+    EXPECT_EQ(run("log level debug"), "");
+    EXPECT_THAT(fail("log level loud"), HasSubstr("(trace|debug|info|warning|error)"));
+    run("log level info");
+    EXPECT_EQ(commands.run("exit", "").then, shell::Then::end_session);
+    EXPECT_EQ(commands.run("quit", "").then, shell::Then::stop_process);
+    EXPECT_THAT(run("help"), HasSubstr("failover switch"));
+}
+
+/// What a row of the manual's table says of a command must be what the shell takes.
+TEST_F(CommandsTest, ManualAndShellKnowTheSameCommands) {
+    std::ifstream file(SALLYPORT_COMMANDS_MANUAL);
+    ASSERT_TRUE(file);
+    std::vector<std::string> manual;
+    std::string line;
+    const std::regex command("`([^`]+)`");
+    while (std::getline(file, line)) {
+        if (line.rfind("| `", 0) != 0) continue;
+        std::string cell = line.substr(0, line.find(" | "));
+        if (cell.find("`/") != std::string::npos) continue;
+        for (std::sregex_iterator it(cell.begin(), cell.end(), command), end; it != end; ++it)
+            manual.push_back((*it)[1]);
+    }
+    ASSERT_GT(manual.size(), 20U);
+    std::map<std::string, std::string> values{
+        {"NAME", "blue"},         {"TENANT", "blue"}, {"MAC", "52:54:00:00:00:09"},
+        {"ADDRESS", "192.0.2.2"}, {"FILE", "x.conf"}, {"LEVEL", "info"}};
+    for (std::string text : manual) {
+        if (text.rfind("show port", 0) == 0) text.replace(text.find("NAME"), 4, "p0");
+        if (text.find("port NAME") != std::string::npos)
+            text.replace(text.find("port NAME"), 9, "port blue1");
+        for (const auto& [word, value] : values)
+            if (auto at = text.find(word); at != std::string::npos)
+                text.replace(at, word.size(), value);
+        text = std::regex_replace(text, std::regex("\\\\\\|"), "|");
+        text = std::regex_replace(text, std::regex("\\(?(\\w+)\\|(\\w+)\\)?"), "$2");
+        run(text);
+        if (text.rfind("show ", 0) == 0) json(text);
+    }
+}
+
+} // namespace
+} // namespace sallyport::commands

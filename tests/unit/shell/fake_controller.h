@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A control thread without ports: known answers, and a record of what was asked of it.
+#pragma once
+
+#include "control/controller.h"
+
+#include <string>
+#include <vector>
+
+namespace sallyport::shell_test {
+
+inline net::MacAddress mac(const char* text) {
+    return net::MacAddress::parse(text).value();
+}
+inline net::IpAddress address(const char* text) {
+    return net::IpAddress::parse(text).value();
+}
+
+class FakeController final : public control::Controller {
+  public:
+    FakeController() {
+        settings_.node = "hv1";
+        settings_.uplinks = {{"p0", "net_null0", ""}, {"p1", "net_null1", "eth1"}};
+        config::TenantSettings blue;
+        blue.name = "blue";
+        blue.vni = 100;
+        blue.local_vtep = address("192.0.2.1");
+        blue.remote_vteps = {address("192.0.2.2"), address("192.0.2.3")};
+        blue.vm_ports = {{"blue1", "net_tap0,iface=blue1", {mac("52:54:00:00:00:01")}}};
+        config::TenantSettings red = blue;
+        red.name = "red";
+        red.vni = 200;
+        red.vm_ports = {{"red1", "net_tap1", {}}};
+        settings_.tenants = {blue, red};
+    }
+
+    Expected<void> add_tenant(const std::filesystem::path& file) override {
+        return record("add_tenant " + file.string());
+    }
+    Expected<void> remove_tenant(const std::string& name) override {
+        return record("remove_tenant " + name);
+    }
+    Expected<void> add_fdb(const std::string& tenant, const config::FdbSettings& entry) override {
+        return record("add_fdb " + tenant + " " + entry.mac.to_string() + " "
+                      + (entry.vtep ? entry.vtep->to_string() : entry.vm_port));
+    }
+    Expected<void> remove_fdb(const std::string& tenant, const net::MacAddress& mac) override {
+        return record("remove_fdb " + tenant + " " + mac.to_string());
+    }
+    Expected<void> set_uplink(const std::string& uplink, bool up) override {
+        return record("set_uplink " + uplink + (up ? " up" : " down"));
+    }
+    Expected<failover::Switch> switch_uplink() override {
+        if (auto done = record("switch_uplink"); !done) return tl::unexpected(done.error());
+        return failover::Switch{0, 1, failover::Reason::requested};
+    }
+    void clear_counters() override { static_cast<void>(record("clear_counters")); }
+
+    [[nodiscard]] const config::Settings& settings() const override { return settings_; }
+    [[nodiscard]] std::vector<control::PortReport> ports() const override {
+        control::PortReport uplink;
+        uplink.name = "p0";
+        uplink.role = datapath::PortRole::uplink;
+        uplink.mac = mac("02:00:00:00:00:01");
+        uplink.link_up = true;
+        uplink.link_speed_mbps = 25000;
+        uplink.counters.rx_packets = 18446744073709551615U;
+        uplink.drops[static_cast<std::size_t>(datapath::DropReason::vni_unknown)] = 7;
+        control::PortReport vm;
+        vm.name = "blue1";
+        vm.tenant = "blue";
+        vm.allowed_macs = {mac("52:54:00:00:00:01")};
+        return {uplink, vm};
+    }
+    [[nodiscard]] control::FailoverReport failover() const override {
+        control::UplinkReport active{"p0", 0, true, true, true, "polling", 1, {}};
+        active.last_change = std::chrono::system_clock::from_time_t(1000000000);
+        control::UplinkReport backup{"p1", 1, false, false, true, "carrier of eth1", 0, {}};
+        return {"p0", "start", 1, {active, backup}};
+    }
+    [[nodiscard]] std::vector<control::NextHopReport> next_hops() const override {
+        return {{address("192.0.2.254"),
+                 true,
+                 {{"p0", mac("02:00:00:00:00:01"), mac("02:00:00:00:00:fe")}, {"p1", {}, {}}}}};
+    }
+    [[nodiscard]] std::vector<control::VtepReport> vteps() const override {
+        return {{address("192.0.2.1"), true, {}, false, {"blue", "red"}},
+                {address("2001:db8::2"), false, address("fe80::1"), true, {"blue"}}};
+    }
+    [[nodiscard]] Expected<std::vector<control::FdbReport>>
+    fdb(const std::string& tenant) const override {
+        if (!tenant.empty() && tenant != "blue" && tenant != "json")
+            return failure("no such tenant", "tenant " + tenant, "there are: blue, red");
+        return fdb_entries;
+    }
+    [[nodiscard]] std::vector<control::TenantReport> tenants() const override {
+        std::vector<control::TenantReport> reports;
+        for (const config::TenantSettings& tenant : settings_.tenants) {
+            control::TenantReport report;
+            report.settings = tenant;
+            report.counters.rx_packets = 3;
+            report.counters.drops[0] = tenant.name == "blue" ? 1 : 0;
+            reports.push_back(report);
+        }
+        return reports;
+    }
+    [[nodiscard]] datapath::DropCounts drops() const override {
+        datapath::DropCounts drops{};
+        drops[static_cast<std::size_t>(datapath::DropReason::source_mac_spoofed)] = 42;
+        return drops;
+    }
+    [[nodiscard]] std::vector<datapath::NodeCounters> node_counters() const override {
+        return {{"vxlan-encap", 10, 320, 32000}, {"flood", 0, 0, 0}};
+    }
+    [[nodiscard]] std::vector<datapath::WorkerCounters> worker_counters() const override {
+        return {{1, 1000, 250, 3}};
+    }
+    [[nodiscard]] std::chrono::steady_clock::duration uptime() const override {
+        return std::chrono::seconds(90061);
+    }
+
+    /// What was asked, in order.
+    mutable std::vector<std::string> record_of_calls;
+    /// Set: the next change fails with this.
+    std::optional<Error> next_error;
+    std::vector<control::FdbReport> fdb_entries{
+        {"blue", mac("52:54:00:00:00:01"), "blue1", {}, overlay::FdbOrigin::configured, {}},
+        {"blue", mac("52:54:00:00:00:02"), "", address("192.0.2.2"), overlay::FdbOrigin::learned,
+         std::chrono::seconds(12)}};
+    config::Settings settings_;
+
+  private:
+    Expected<void> record(std::string call) {
+        record_of_calls.push_back(std::move(call));
+        if (!next_error) return {};
+        Error error = *next_error;
+        next_error.reset();
+        return tl::unexpected(error);
+    }
+};
+
+} // namespace sallyport::shell_test
