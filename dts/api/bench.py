@@ -106,9 +106,17 @@ class Bench:
     # Hearing.
 
     def listen(self) -> None:
-        """Files what has arrived by place."""
+        """Files what has arrived by place.
+
+        A switch floods what is for a MAC that it has not learned yet: a remote vtep hears only what
+        is for itself.
+        """
         for place, wire in self.wires.items():
-            self.heard[place] += wire.drain()
+            frames = wire.drain()
+            if place in self.stations:
+                own = (self.stations[place].mac, BROADCAST)
+                frames = [frame for frame in frames if frame.dst in own]
+            self.heard[place] += frames
 
     def drain(self) -> None:
         """Forgets what was heard until now."""

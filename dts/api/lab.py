@@ -47,7 +47,8 @@ class Hypervisor:
         self.name = name
         self.number = number
         self.workers = workers
-        self.namespace = Namespace(name)
+        # Neighbour solicitations that no packet waits for need a link-local source.
+        self.namespace = Namespace(name, link_local=True)
         self.vtep = lab.address(number)
         self.vms: dict[str, Vm] = {}
         self.tenants: dict[str, TenantConfig] = {}

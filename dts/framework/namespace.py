@@ -41,15 +41,17 @@ def _enter(path: Path) -> None:
 class Namespace:
     """A network namespace with its loopback up, deleted with everything in it by `delete`."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, link_local: bool = False) -> None:
+        """`link_local`: interfaces get IPv6 link-local addresses, and the chatter that goes with
+        them, as they do by Linux's defaults."""
         self.label = name
         self.name = f"{_PREFIX}{os.getpid()}-{name}"
         run("ip", "netns", "add", self.name)
         self.sysctl("net/ipv6/conf/default/accept_dad", 0)
         self.sysctl("net/ipv6/conf/default/accept_ra", 0)
         self.sysctl("net/ipv6/conf/default/router_solicitations", 0)
-        # No link-local address and so no chatter, unless a case asks for it.
-        self.sysctl("net/ipv6/conf/default/addr_gen_mode", 1)
+        if not link_local:
+            self.sysctl("net/ipv6/conf/default/addr_gen_mode", 1)
         self.ip("link", "set", "lo", "up")
 
     def __repr__(self) -> str:
@@ -183,6 +185,11 @@ class Switch:
         self.namespace.ip("link", "add", "bridge", "mtu", str(WIRE_MTU), "type", "bridge",
                           "forward_delay", "0", "stp_state", "0", "mcast_snooping", "0")
         self.namespace.sysctl("net/ipv6/conf/bridge/disable_ipv6", 1)
+        # A switch looks at MAC addresses. Where the kernel has bridge netfilter, it would drop
+        # malformed IP packets and put fragments together.
+        for name in ("iptables", "ip6tables", "arptables"):
+            with contextlib.suppress(FileNotFoundError):
+                self.namespace.sysctl(f"net/bridge/bridge-nf-call-{name}", 0)
         self.namespace.ip("link", "set", "bridge", "up")
 
     def _own(self, port: str) -> None:

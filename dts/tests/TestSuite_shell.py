@@ -281,16 +281,17 @@ class TestShell:
         script = "show version json\n" * 50
         clients = [subprocess.Popen(
             [binary("sallyport-shell"), "--socket", str(hv1.sallyport.socket), "--script", "-"],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(20)]
-        for client in clients:
-            out, _ = client.communicate(script, timeout=60 * TIME_SCALE)
-            assert client.returncode == 0 and out.count('"sallyport"') == 50
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+            for _ in range(20)]
+        outputs = [client.communicate(script, timeout=60 * TIME_SCALE)[0] for client in clients]
+        for client, output in zip(clients, outputs):
+            assert client.returncode == 0 and output.count('"sallyport"') == 50, output[-500:]
 
     def test_interactive(self, hv1: Hypervisor) -> None:
         """The client on a terminal: prompt, completion, help, exit.
 
         Steps:
-            * Type `show ver` TAB ENTER, `show ?`, `exit`.
+            * Type `show ver` TAB ENTER, `show ?` and the rest of it, `exit`.
         Verify:
             * The prompt names the node, completion completes, help lists, the client ends with 0
               and the process runs on.

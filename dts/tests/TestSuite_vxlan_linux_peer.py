@@ -190,9 +190,9 @@ class TestMtuLimit:
         near, far = hv1.vms["near"], small_lab.peers["peer1"].vms["far"]
         assert_pings(near, far.ip, size=1372, options=("-M", "do"))
         before = hv1.shell.tenant("blue")
-        # 'probe' ignores the path MTU once learned: each packet is sent.
         for size in (1373, 1472):
-            result = ping(near, far.ip, count=1, size=size, options=("-M", "probe"))
+            near.namespace.ip("route", "flush", "cache")  # so that each packet is sent
+            result = ping(near, far.ip, count=1, size=size, options=("-M", "do"))
             assert result.received == 0
             assert "mtu = 1400" in result.output, result.output
         assert hv1.shell.tenant("blue").since(before).drops["mtu-exceeded-answered"] == 2
@@ -211,7 +211,8 @@ class TestMtuLimit:
         assert_pings(near, far.ipv6, size=1352, options=("-M", "do"))
         before = hv1.shell.tenant("blue")
         for size in (1353, 1452):
-            result = ping(near, far.ipv6, count=1, size=size, options=("-M", "probe"))
+            near.namespace.ip("-6", "route", "flush", "cache")  # so that each packet is sent
+            result = ping(near, far.ipv6, count=1, size=size, options=("-M", "do"))
             assert result.received == 0
             assert "mtu=1400" in result.output.replace(" ", ""), result.output
         assert hv1.shell.tenant("blue").since(before).drops["mtu-exceeded-answered"] == 2
