@@ -1,0 +1,422 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The controller as it runs, on DPDK's in-memory ports: no root, no huge pages, no network.
+#include "control/controller.h"
+#include "control/event_loop.h"
+#include "fakes.h"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <iostream>
+#include <iterator>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+#include <rte_eal.h>
+#include <rte_ethdev.h>
+#include <unistd.h>
+
+namespace sallyport::control {
+namespace {
+
+using fakes::ip;
+using fakes::mac;
+using namespace std::chrono_literals;
+
+class Eal : public ::testing::Environment {
+  public:
+    void SetUp() override {
+        // Both lcores on one CPU: the test runs wherever there is one.
+        std::vector<std::string> words = {
+            "control_eal_test",
+            "--no-huge",
+            "-m512",
+            "--no-pci",
+            "--no-shconf",
+            "--no-telemetry",
+            "--lcores=0@0,1@0",
+            "--log-level=error",
+            fmt::format("--file-prefix=sallyport-control-test-{}", ::getpid())};
+        std::vector<char*> arguments;
+        for (auto& word : words)
+            arguments.push_back(word.data());
+        ASSERT_GE(rte_eal_init(static_cast<int>(arguments.size()), arguments.data()), 0);
+    }
+    void TearDown() override { rte_eal_cleanup(); }
+};
+const auto* const eal = ::testing::AddGlobalTestEnvironment(new Eal);
+
+config::TenantSettings blue() {
+    config::TenantSettings tenant;
+    tenant.name = "blue";
+    tenant.vni = 100;
+    tenant.local_vtep = ip("192.0.2.1");
+    tenant.remote_vteps = {ip("192.0.2.2"), ip("192.0.2.3")};
+    tenant.vm_ports = {{"blue1", "net_null_blue1,no-rx=1", {mac("02:00:00:00:01:01")}},
+                       {"blue2", "net_null_blue2,no-rx=1", {}}};
+    tenant.fdb = {{mac("02:00:00:00:02:01"), "", ip("192.0.2.2")}};
+    return tenant;
+}
+
+config::Settings two_uplinks() {
+    config::Settings settings;
+    settings.node = "test";
+    settings.underlay.host_port.clear();
+    settings.underlay.mac = mac("02:00:00:00:00:01");
+    settings.underlay.next_hops = {{ip("192.0.2.2"), mac("02:00:00:00:00:02"), ""}};
+    // The driver of these has a link that can be set down, and does not tell when it goes.
+    // Rings outlive their ports, with what is in them: each start has rings of its own.
+    static unsigned starts = 0;
+    ++starts;
+    settings.uplinks = {{"p0", fmt::format("net_ring_{}a", starts), ""},
+                        {"p1", fmt::format("net_ring_{}b", starts), ""}};
+    settings.failover.poll_interval = 2ms;
+    settings.failover.announce_interval = 2ms;
+    settings.limits = {64, 4096, 1024, 4096};
+    settings.tenants = {blue()};
+    return settings;
+}
+
+class ControllerTest : public ::testing::Test {
+  protected:
+    void SetUp() override {
+        auto made = EventLoop::create();
+        ASSERT_TRUE(made) << made.error().message();
+        loop = std::move(*made);
+        folder = std::filesystem::temp_directory_path()
+                 / fmt::format("sallyport-control-test-{}", ::getpid());
+        std::filesystem::create_directories(folder);
+    }
+    void TearDown() override {
+        controller.reset();
+        std::filesystem::remove_all(folder);
+        EXPECT_EQ(rte_eth_dev_count_avail(), 0) << "every port is closed";
+    }
+    void start(const config::Settings& settings) {
+        auto started = Controller::start(settings, *loop);
+        ASSERT_TRUE(started) << started.error().message();
+        controller = std::move(*started);
+    }
+    bool run_until(const std::function<bool()>& done) {
+        bool reached = false;
+        auto poll = loop->every(1ms, [&] {
+            if ((reached = done())) loop->stop();
+        });
+        auto deadline = loop->after(10s, [&] { loop->stop(); });
+        loop->run();
+        loop->cancel(poll);
+        loop->cancel(deadline);
+        return reached;
+    }
+    std::filesystem::path tenant_file(const std::string& name, const std::string& text) {
+        auto path = folder / name;
+        std::ofstream(path) << text;
+        return path;
+    }
+    std::vector<std::string> port_names() {
+        std::vector<std::string> names;
+        for (const auto& port : controller->ports())
+            names.push_back(port.name);
+        return names;
+    }
+    PortReport port(const std::string& name) {
+        for (const auto& report : controller->ports())
+            if (report.name == name) return report;
+        ADD_FAILURE() << "no port " << name;
+        return {};
+    }
+    using Names = std::vector<std::string>;
+
+    std::unique_ptr<EventLoop> loop;
+    std::unique_ptr<Controller> controller;
+    std::filesystem::path folder;
+};
+
+const std::string red_text = "name = red\n"
+                             "vni = 200\n"
+                             "local_vtep = 192.0.2.1\n"
+                             "remote_vtep = 192.0.2.2\n"
+                             "[vm_port.red1]\n"
+                             "device = net_null_red1,no-rx=1\n"
+                             "mac = any\n";
+
+TEST_F(ControllerTest, ReportsWhatItStarted) {
+    start(two_uplinks());
+    EXPECT_EQ(port_names(), (Names{"p0", "p1", "blue1", "blue2"}));
+    auto blue1 = port("blue1");
+    EXPECT_EQ(blue1.role, datapath::PortRole::vm_port);
+    EXPECT_EQ(blue1.tenant, "blue");
+    EXPECT_EQ(blue1.driver, "net_null");
+    EXPECT_EQ(blue1.allowed_macs, std::vector{mac("02:00:00:00:01:01")});
+    EXPECT_EQ(blue1.mtu, 1500);
+    EXPECT_EQ(port("p0").mtu, 1600);
+
+    auto failover = controller->failover();
+    EXPECT_EQ(failover.active, "p0");
+    EXPECT_EQ(failover.last_reason, "start");
+    EXPECT_EQ(failover.switches, 0U);
+    ASSERT_EQ(failover.uplinks.size(), 2U);
+    EXPECT_TRUE(failover.uplinks[0].active && failover.uplinks[0].link_up);
+    EXPECT_FALSE(failover.uplinks[1].active);
+    EXPECT_EQ(failover.uplinks[1].link_source, "polling");
+
+    auto vteps = controller->vteps();
+    ASSERT_EQ(vteps.size(), 3U);
+    EXPECT_TRUE(vteps[0].local);
+    EXPECT_EQ(vteps[0].address, ip("192.0.2.1"));
+    EXPECT_EQ(vteps[1].next_hop, ip("192.0.2.2"));
+    EXPECT_TRUE(vteps[1].resolved);
+    EXPECT_EQ(vteps[1].tenants, Names{"blue"});
+    EXPECT_FALSE(vteps[2].resolved) << "without a host port only static next hops resolve";
+
+    auto next_hops = controller->next_hops();
+    ASSERT_EQ(next_hops.size(), 1U);
+    EXPECT_TRUE(next_hops[0].configured);
+    ASSERT_EQ(next_hops[0].links.size(), 2U);
+    EXPECT_EQ(next_hops[0].links[1].uplink, "p1");
+    EXPECT_EQ(next_hops[0].links[1].source, mac("02:00:00:00:00:01"));
+    EXPECT_EQ(next_hops[0].links[1].destination, mac("02:00:00:00:00:02"));
+
+    auto tenants = controller->tenants();
+    ASSERT_EQ(tenants.size(), 1U);
+    EXPECT_EQ(tenants[0].settings.vni, 100U);
+    EXPECT_EQ(tenants[0].configured_entries, 1U);
+    EXPECT_FALSE(controller->node_counters().empty());
+    EXPECT_EQ(controller->worker_counters().size(), 1U);
+}
+
+TEST_F(ControllerTest, AStartThatFailsLeavesNothingAndSaysWhere) {
+    auto settings = two_uplinks();
+    settings.tenants[0].vm_ports[1].device = "net_no_such_driver";
+    auto failed = Controller::start(settings, *loop);
+    ASSERT_FALSE(failed);
+    EXPECT_NE(failed.error().message().find("blue2"), std::string::npos)
+        << failed.error().message();
+    EXPECT_EQ(rte_eth_dev_count_avail(), 0);
+    start(two_uplinks());
+}
+
+TEST_F(ControllerTest, AFailingUplinkIsNamed) {
+    auto settings = two_uplinks();
+    settings.uplinks[1].device = "net_no_such_driver";
+    auto failed = Controller::start(settings, *loop);
+    ASSERT_FALSE(failed);
+    EXPECT_NE(failed.error().where.find("uplink p1"), std::string::npos)
+        << failed.error().message();
+    EXPECT_EQ(rte_eth_dev_count_avail(), 0);
+}
+
+TEST_F(ControllerTest, AnUnderlayWithoutAMacIsRefused) {
+    auto settings = two_uplinks();
+    settings.underlay.mac.reset(); // net_ring has none of its own
+    auto failed = Controller::start(settings, *loop);
+    ASSERT_FALSE(failed);
+    EXPECT_EQ(failed.error().remedy, "set underlay.mac");
+}
+
+TEST_F(ControllerTest, AnInterfaceBehindAnUplinkMustCarryTheUnderlaysMtu) {
+    auto settings = two_uplinks();
+    settings.uplinks[1].interface = "lo";
+    settings.underlay.mtu = 1600;
+    start(settings); // lo has 65536
+    controller.reset();
+    settings.uplinks[1].interface = "no-such-if";
+    EXPECT_FALSE(Controller::start(settings, *loop));
+}
+
+TEST_F(ControllerTest, OneUplinkIsNotEnough) {
+    auto settings = two_uplinks();
+    settings.uplinks.pop_back();
+    auto failed = Controller::start(settings, *loop);
+    ASSERT_FALSE(failed);
+    EXPECT_NE(failed.error().remedy.find("exactly two"), std::string::npos);
+}
+
+TEST_F(ControllerTest, ATenantComesAndGoesWithItsPorts) {
+    start(two_uplinks());
+    auto added = controller->add_tenant(tenant_file("red.conf", red_text));
+    ASSERT_TRUE(added) << added.error().message();
+    EXPECT_EQ(port_names(), (Names{"p0", "p1", "blue1", "blue2", "red1"}));
+    EXPECT_EQ(controller->settings().tenants.size(), 2U);
+    EXPECT_EQ(controller->vteps()[1].tenants, (Names{"blue", "red"}));
+
+    auto again = controller->add_tenant(folder / "red.conf");
+    ASSERT_FALSE(again) << "the name, the VNI and the port are taken";
+
+    ASSERT_TRUE(controller->remove_tenant("red"));
+    EXPECT_EQ(port_names(), (Names{"p0", "p1", "blue1", "blue2"}));
+    EXPECT_EQ(controller->settings().tenants.size(), 1U);
+    EXPECT_EQ(controller->vteps()[1].tenants, Names{"blue"});
+    EXPECT_TRUE(controller->add_tenant(folder / "red.conf")) << "all of it is free again";
+}
+
+TEST_F(ControllerTest, ATenantWhoseSecondPortCannotBeOpenedLeavesNothing) {
+    start(two_uplinks());
+    auto text = red_text + "[vm_port.red2]\ndevice = net_no_such_driver\nmac = any\n";
+    auto before = rte_eth_dev_count_avail();
+    auto refused = controller->add_tenant(tenant_file("red.conf", text));
+    ASSERT_FALSE(refused);
+    EXPECT_NE(refused.error().message().find("red2"), std::string::npos)
+        << refused.error().message();
+    EXPECT_EQ(rte_eth_dev_count_avail(), before);
+    EXPECT_EQ(controller->tenants().size(), 1U);
+    EXPECT_EQ(controller->settings().tenants.size(), 1U);
+    EXPECT_TRUE(controller->add_tenant(tenant_file("red.conf", red_text)));
+}
+
+TEST_F(ControllerTest, APortThatNeedsLargerBuffersThanThereAreIsRefused) {
+    start(two_uplinks());
+    auto text = red_text
+                + "[vm_port.red2]\ndevice = net_af_packet_red2,iface=lo,framesz=8192\n"
+                  "mac = any\n";
+    auto refused = controller->add_tenant(tenant_file("red.conf", text));
+    ASSERT_FALSE(refused);
+    EXPECT_NE(refused.error().message().find("packet buffers"), std::string::npos)
+        << refused.error().message();
+    EXPECT_NE(refused.error().message().find("restart"), std::string::npos);
+    EXPECT_EQ(controller->tenants().size(), 1U);
+}
+
+TEST_F(ControllerTest, UnknownNamesAreAnsweredWithThoseThereAre) {
+    start(two_uplinks());
+    auto removed = controller->remove_tenant("green");
+    ASSERT_FALSE(removed);
+    EXPECT_NE(removed.error().message().find("blue"), std::string::npos);
+    EXPECT_FALSE(controller->add_fdb("green", {mac("02:00:00:00:00:09"), "blue1", std::nullopt}));
+    EXPECT_FALSE(controller->remove_fdb("green", mac("02:00:00:00:02:01")));
+    EXPECT_FALSE(controller->fdb("green"));
+    EXPECT_FALSE(controller->set_uplink("p9", false));
+    EXPECT_FALSE(controller->add_tenant(folder / "none.conf"));
+}
+
+TEST_F(ControllerTest, StaticFdbEntriesComeAndGoInStateAndSettings) {
+    start(two_uplinks());
+    auto station = mac("02:00:00:00:00:09");
+    auto added = controller->add_fdb("blue", {station, "blue1", std::nullopt});
+    ASSERT_TRUE(added) << added.error().message();
+    auto entries = controller->fdb("blue");
+    ASSERT_TRUE(entries);
+    ASSERT_EQ(entries->size(), 2U);
+    EXPECT_EQ((*entries)[0].mac, station);
+    EXPECT_EQ((*entries)[0].vm_port, "blue1");
+    EXPECT_EQ((*entries)[0].origin, overlay::FdbOrigin::configured);
+    EXPECT_EQ((*entries)[1].vtep, ip("192.0.2.2"));
+    EXPECT_EQ(controller->settings().tenants[0].fdb.size(), 2U);
+
+    ASSERT_TRUE(controller->add_fdb("blue", {station, "", ip("192.0.2.3")}));
+    EXPECT_EQ(controller->settings().tenants[0].fdb.size(), 2U) << "replaced, not doubled";
+    ASSERT_TRUE(controller->remove_fdb("blue", station));
+    EXPECT_FALSE(controller->remove_fdb("blue", station));
+    EXPECT_EQ(controller->fdb("")->size(), 1U);
+    EXPECT_EQ(controller->settings().tenants[0].fdb.size(), 1U);
+
+    EXPECT_FALSE(controller->add_fdb("blue", {station, "red1", std::nullopt}));
+    EXPECT_FALSE(controller->add_fdb("blue", {station, "", ip("203.0.113.1")}));
+    EXPECT_EQ(controller->settings().tenants[0].fdb.size(), 1U);
+}
+
+TEST_F(ControllerTest, ASwitchIsAnnouncedFromTheNewUplink) {
+    auto settings = two_uplinks();
+    settings.tenants[0].local_vtep = ip("192.0.2.1");
+    start(settings);
+    ASSERT_TRUE(run_until([&] { return port("p0").counters.tx_packets == 3; }))
+        << "three announcements of one local vtep at the start";
+    EXPECT_EQ(port("p1").counters.tx_packets, 0U);
+    auto done = controller->switch_uplink();
+    ASSERT_TRUE(done) << done.error().message();
+    EXPECT_EQ(done->to, 1);
+    EXPECT_EQ(controller->failover().active, "p1");
+    EXPECT_EQ(controller->failover().last_reason, "requested");
+    ASSERT_TRUE(run_until([&] { return port("p1").counters.tx_packets == 3; }));
+    EXPECT_EQ(port("p0").counters.tx_packets, 3U);
+}
+
+TEST_F(ControllerTest, ALostLinkIsFoundAndTheOtherUplinkTakesOver) {
+    start(two_uplinks());
+    ASSERT_EQ(0, rte_eth_dev_set_link_down(port("p0").dpdk_id));
+    ASSERT_TRUE(run_until([&] { return controller->failover().active == "p1"; }));
+    auto report = controller->failover();
+    EXPECT_EQ(report.last_reason, "link down");
+    EXPECT_EQ(report.switches, 1U);
+    EXPECT_EQ(report.uplinks[1].switches_to, 1U);
+    EXPECT_FALSE(report.uplinks[0].link_up);
+    EXPECT_TRUE(report.uplinks[0].last_change.has_value());
+    EXPECT_FALSE(controller->switch_uplink()) << "the backup has no link";
+
+    ASSERT_EQ(0, rte_eth_dev_set_link_down(port("p1").dpdk_id));
+    ASSERT_TRUE(run_until([&] { return !controller->failover().active; }));
+    EXPECT_FALSE(controller->vteps()[1].resolved && controller->failover().active);
+    ASSERT_EQ(0, rte_eth_dev_set_link_up(port("p0").dpdk_id));
+    ASSERT_TRUE(run_until([&] { return controller->failover().active == "p0"; }));
+}
+
+TEST_F(ControllerTest, ClearedCountersAreZero) {
+    start(two_uplinks());
+    ASSERT_TRUE(run_until([&] { return port("p0").counters.tx_packets == 3; }));
+    // The ring gave the announcements back to the port that sent them.
+    ASSERT_TRUE(run_until([&] { return port("p0").counters.rx_packets == 3; }));
+    controller->clear_counters();
+    EXPECT_EQ(port("p0").counters.tx_packets, 0U);
+    EXPECT_EQ(port("p0").counters.rx_packets, 0U);
+    auto drops = controller->drops();
+    EXPECT_TRUE(std::all_of(drops.begin(), drops.end(), [](auto count) { return count == 0; }));
+}
+
+std::size_t open_descriptors() {
+    using Iterator = std::filesystem::directory_iterator;
+    return static_cast<std::size_t>(std::distance(Iterator("/proc/self/fd"), Iterator()));
+}
+
+std::size_t threads() {
+    using Iterator = std::filesystem::directory_iterator;
+    return static_cast<std::size_t>(std::distance(Iterator("/proc/self/task"), Iterator()));
+}
+
+TEST_F(ControllerTest, TheEndLeavesNoDescriptorAndNoThread) {
+    start(two_uplinks()); // what DPDK opens once and keeps is open now
+    controller.reset();
+    auto descriptors = open_descriptors();
+    auto running = threads();
+    for (int i = 0; i < 3; ++i) {
+        start(two_uplinks());
+        run_until([] { return true; });
+        controller.reset();
+    }
+    EXPECT_EQ(open_descriptors(), descriptors);
+    EXPECT_EQ(threads(), running);
+}
+
+TEST_F(ControllerTest, FourThousandTenantsStartInFiveSeconds) {
+    auto settings = two_uplinks();
+    settings.limits = {4096, 65536, 65536, 4096};
+    settings.tenants.clear();
+    for (std::uint32_t i = 0; i < 4096; ++i) {
+        config::TenantSettings tenant;
+        tenant.name = fmt::format("tenant{}", i);
+        tenant.vni = 1000 + i;
+        tenant.local_vtep = ip("192.0.2.1");
+        for (std::uint32_t vtep = 0; vtep < 4; ++vtep)
+            tenant.remote_vteps.push_back(ip(fmt::format("198.51.{}.{}", 100 + vtep, 1 + i % 250)));
+        for (std::uint32_t station = 0; station < 8; ++station)
+            tenant.fdb.push_back({net::MacAddress::from_u64(0x020000000000 + i * 8 + station), "",
+                                  tenant.remote_vteps[station % 4]});
+        settings.tenants.push_back(std::move(tenant));
+    }
+    auto before = std::chrono::steady_clock::now();
+    start(settings);
+    auto took = std::chrono::steady_clock::now() - before;
+    EXPECT_LT(took, 5s);
+    RecordProperty("milliseconds", static_cast<int>(took / 1ms));
+    EXPECT_EQ(controller->tenants().size(), 4096U);
+    EXPECT_EQ(controller->fdb("")->size(), 4096U * 8);
+    std::cout << "4096 tenants, 16384 tunnels, 32768 fdb entries in " << took / 1ms << " ms\n";
+}
+
+} // namespace
+} // namespace sallyport::control
