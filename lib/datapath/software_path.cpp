@@ -19,7 +19,8 @@ namespace {
 
 constexpr unsigned handover_ring_size = 4096;
 constexpr unsigned learn_ring_size = 8192;
-constexpr unsigned pool_cache_size = 256;
+/// The most there may be: flooding takes many buffers at once.
+constexpr unsigned pool_cache_size = RTE_MEMPOOL_CACHE_MAX_SIZE;
 
 Expected<void> no_memory(const std::string& what) {
     return failure("cannot create " + what + ": " + rte_strerror(rte_errno), "software path",

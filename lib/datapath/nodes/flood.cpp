@@ -10,9 +10,14 @@ namespace {
 enum Edge : rte_edge_t { to_port_tx, to_vxlan_encap, to_drop };
 constexpr const char* next[] = {"sallyport-port-tx", "sallyport-vxlan-encap", "sallyport-drop"};
 
-/// A copy that shares the frame's octets: the header that encapsulation puts in front goes into a
-/// segment of its own, so no copy sees another's.
-rte_mbuf* share(Worker& worker, rte_mbuf* packet) {
+/// Up to this size copying the octets is cheaper than a second buffer that shares them.
+constexpr std::uint32_t copied_whole = 256;
+
+/// A copy to be encapsulated. A long frame's octets are shared: the header that encapsulation puts in
+/// front goes into a segment of its own, so no copy sees another's.
+rte_mbuf* copy_for_tunnel(Worker& worker, rte_mbuf* packet) {
+    if (packet->pkt_len <= copied_whole)
+        return rte_pktmbuf_copy(packet, worker.pool, 0, UINT32_MAX);
     rte_mbuf* const header = rte_pktmbuf_alloc(worker.pool);
     if (header == nullptr) return nullptr;
     rte_mbuf* const payload = rte_pktmbuf_clone(packet, worker.pool);
@@ -35,7 +40,7 @@ class Copies {
         : worker_(worker), graph_(graph), node_(node), packet_(packet), takers_(takers) {}
 
     void to_tunnel(std::uint32_t tunnel) {
-        rte_mbuf* const copy = --takers_ == 0 ? packet_ : share(worker_, packet_);
+        rte_mbuf* const copy = --takers_ == 0 ? packet_ : copy_for_tunnel(worker_, packet_);
         hand_out(copy, to_vxlan_encap, [tunnel](PacketMeta& out) { out.tunnel = tunnel; });
     }
     void to_port(std::uint16_t port) {
