@@ -21,10 +21,10 @@ Expected<Client> Client::connect(const std::filesystem::path& socket, protocol::
     Client client(std::move(*fd));
     std::error_code none;
     protocol::Hello hello{mode, std::filesystem::current_path(none).string()};
-    if (auto sent = client.send(protocol::to_line(hello)); !sent)
-        return tl::unexpected(sent.error());
+    auto sent = client.send(protocol::to_line(hello));
+    // Also where the hello was not taken: the process may have said why before it closed.
     auto answer = client.answer();
-    if (!answer) return tl::unexpected(answer.error());
+    if (!answer) return tl::unexpected(sent ? answer.error() : sent.error());
     if (!answer->done) return failure(answer->text.substr(0, answer->text.find('\n')));
     return client;
 }

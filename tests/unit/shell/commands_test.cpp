@@ -104,7 +104,7 @@ TEST_F(CommandsTest, Tenant) {
     std::string all = run("show tenant all");
     EXPECT_THAT(all, HasSubstr("blue    100"));
     EXPECT_THAT(all, HasSubstr("blue    frame-too-short        1"));
-    EXPECT_THAT(run("show tenant red"), HasSubstr("from vm ports       3 packets, 0 bytes"));
+    EXPECT_THAT(run("show tenant red"), HasSubstr("from vm ports      3 packets, 0 bytes"));
     EXPECT_THAT(fail("show tenant green"), HasSubstr("there are: blue, red"));
     Json blue = json("show tenant blue");
     EXPECT_EQ(blue.at("vni"), 100);

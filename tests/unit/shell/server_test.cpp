@@ -251,13 +251,15 @@ TEST_F(ServerTest, QuitStopsTheLoopAfterTheAnswer) {
 }
 
 TEST_F(ServerTest, QuitHoldsWhereTheClientIsGone) {
-    {
-        auto fd = connect_unix(path);
-        ASSERT_TRUE(fd);
-        std::string_view text = "sallyport-shell 1 command /\nquit\n";
-        ASSERT_GT(::send(fd->get(), text.data(), text.size(), 0), 0);
-    }
     run();
+    std::promise<void> gone;
+    {
+        auto client = connect();
+        // The loop waits until the client is gone, so that the answer cannot be sent.
+        loop->post([held = gone.get_future().share()] { held.wait(); });
+        ASSERT_EQ(::send(client.fd(), "quit\n", 5, 0), 5);
+    }
+    gone.set_value();
     thread.join();
 }
 

@@ -92,7 +92,7 @@ TEST_F(SessionTest, InteractiveSpeaksOctetsAfterTheHello) {
     SocketSession session(commands, "hv1");
     EXPECT_EQ(drive(session, "sallyport-shell 1 interactive /\n"), "ok 3\nhv1hv1> ");
     EXPECT_EQ(drive(session, "echo a\r"), "echo a\r\na\nhv1> ");
-    EXPECT_EQ(drive(session, "ec\t"), "echo ");
+    EXPECT_EQ(drive(session, "ec\t"), "echo \x1b[0K");
     EXPECT_EQ(drive(session, "b\rexit\r"), "b\r\nb\nhv1> exit\r\n");
     EXPECT_TRUE(session.finished);
     EXPECT_FALSE(session.stop_process);
