@@ -201,6 +201,29 @@ TEST_F(ServerTest, AClientThatDoesNotReadBlocksNobodyAndIsGivenUp) {
     EXPECT_EQ(other.run("echo b")->text, "b\n");
 }
 
+TEST_F(ServerTest, TheNextCommandWaitsUntilTheAnswerIsTaken) {
+    run();
+    auto slow = connect();
+    std::string many = "big 10000000\nbig 10000000\n";
+    ASSERT_GT(::send(slow.fd(), many.data(), many.size(), MSG_NOSIGNAL), 0);
+    std::vector<char> octets(1 << 20);
+    std::size_t taken = 0;
+    while (taken < std::size_t{5} << 20) {
+        ssize_t count = ::recv(slow.fd(), octets.data(), octets.size(), 0);
+        ASSERT_GT(count, 0);
+        taken += static_cast<std::size_t>(count);
+        // Behind what the loop did about the room that is now there.
+        ASSERT_EQ(clients(), 1U);
+        ASSERT_EQ(big_runs, 1);
+    }
+    while (taken < 20000000) {
+        ssize_t count = ::recv(slow.fd(), octets.data(), octets.size(), 0);
+        ASSERT_GT(count, 0);
+        taken += static_cast<std::size_t>(count);
+    }
+    EXPECT_EQ(big_runs, 2);
+}
+
 TEST_F(ServerTest, CommandsBeforeAHalfCloseAreAnswered) {
     run();
     auto client = connect();
