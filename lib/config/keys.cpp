@@ -58,8 +58,9 @@ std::string with_name(std::string_view form, std::string_view name) {
 } // namespace
 
 std::string nearest(std::string_view text, std::span<const std::string> candidates) {
-    // Longer texts are no slips of the fingers, and would only cost time.
-    if (text.size() > 100) return {};
+    // Longer texts are no slips of the fingers, and a guess out of many helps nobody; both would
+    // only cost time.
+    if (text.size() > 100 || candidates.size() > 100) return {};
     std::string best;
     std::size_t best_distance = std::max<std::size_t>(2, text.size() / 4) + 1;
     for (const std::string& candidate : candidates) {

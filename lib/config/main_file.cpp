@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <unordered_map>
 
 #include <spdlog/fmt/fmt.h>
 #include <sys/un.h>
@@ -45,6 +46,10 @@ constexpr auto forms = std::to_array<KeyForm>({
     {"limits.buffers"},
     {"tenants.directory"},
 });
+
+/// Of two uplinks that a file may have. Some more are kept, so that what names a third one is not
+/// complained of too; but no complaint shall list thousands.
+constexpr std::size_t most_uplink_names = 8;
 
 /// The host's name in the characters that names may have.
 std::string host_name() {
@@ -103,13 +108,19 @@ class MainParser {
     [[nodiscard]] std::string uplink_names() const;
     [[nodiscard]] bool knows_uplink(std::string_view name) const;
 
+    struct NextHopPlace {
+        /// Empty: both.
+        std::string uplink;
+        unsigned line = 0;
+    };
+
     const Keys& keys_;
     Values values_;
     MainFile& main_;
     Settings& settings_;
-    /// Every uplink that the file names, right or wrong.
+    /// What the file names, right or wrong, up to most_uplink_names.
     std::vector<std::string> uplink_names_;
-    std::vector<unsigned> next_hop_lines_;
+    std::unordered_map<net::IpAddress, std::vector<NextHopPlace>> next_hop_places_;
 };
 
 void MainParser::parse_node() {
@@ -194,6 +205,7 @@ void MainParser::parse_host_port() {
 
 void MainParser::parse_addresses() {
     UnderlaySettings& underlay = settings_.underlay;
+    std::unordered_map<net::IpAddress, unsigned> lines;
     for (const Entry& entry : keys_.all("underlay.address")) {
         const auto prefix = values_.prefix(entry);
         if (!prefix) continue;
@@ -202,13 +214,10 @@ void MainParser::parse_addresses() {
                            "underlay.host_port = NAME, or no underlay.address");
             continue;
         }
-        const auto same = std::find_if(
-            underlay.addresses.begin(), underlay.addresses.end(),
-            [&prefix](const net::IpPrefix& other) { return other.address == prefix->address; });
-        if (same != underlay.addresses.end()) {
-            const auto index = static_cast<std::size_t>(same - underlay.addresses.begin());
+        const auto [first, is_new] = lines.emplace(prefix->address, entry.line);
+        if (!is_new) {
             keys_.complain(entry, prefix->address.to_string() + " is given twice",
-                           fmt::format("once; first at line {}", main_.lines.addresses[index]));
+                           fmt::format("once; first at line {}", first->second));
             continue;
         }
         underlay.addresses.push_back(*prefix);
@@ -219,7 +228,7 @@ void MainParser::parse_addresses() {
 void MainParser::parse_uplinks() {
     const auto groups = keys_.named("uplink");
     for (std::size_t i = 0; i < groups.size(); ++i) {
-        uplink_names_.push_back(groups[i].name);
+        if (i < most_uplink_names) uplink_names_.push_back(groups[i].name);
         if (i < 2)
             parse_uplink(groups[i]);
         else
@@ -279,17 +288,14 @@ void MainParser::parse_next_hop(const Entry& entry) {
                               uplink_names());
     if (!address || !mac) return;
 
-    auto& next_hops = settings_.underlay.next_hops;
-    for (std::size_t i = 0; i < next_hops.size(); ++i) {
-        const NextHopSettings& other = next_hops[i];
-        const bool overlap = other.uplink.empty() || uplink.empty() || other.uplink == uplink;
-        if (other.address == *address && overlap)
+    auto& places = next_hop_places_[*address];
+    for (const NextHopPlace& other : places)
+        if (other.uplink.empty() || uplink.empty() || other.uplink == uplink)
             return keys_.complain(
                 entry, fmt::format("{} is given twice", address->to_string()),
-                fmt::format("one MAC for each uplink; first at line {}", next_hop_lines_[i]));
-    }
-    next_hops.push_back({*address, *mac, std::string(uplink)});
-    next_hop_lines_.push_back(entry.line);
+                fmt::format("one MAC for each uplink; first at line {}", other.line));
+    places.push_back({std::string(uplink), entry.line});
+    settings_.underlay.next_hops.push_back({*address, *mac, std::string(uplink)});
 }
 
 void MainParser::parse_failover() {

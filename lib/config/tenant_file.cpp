@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <unordered_map>
+#include <unordered_set>
 
 #include <spdlog/fmt/fmt.h>
 
@@ -78,6 +79,7 @@ class TenantParser {
     TenantLines& lines_;
     std::optional<net::IpAddress> local_;
     std::vector<std::string> vm_port_names_;
+    std::unordered_set<std::string> known_vm_ports_;
     std::unordered_map<net::MacAddress, MacPlace> vm_macs_;
     std::unordered_map<net::MacAddress, unsigned> fdb_lines_;
     /// Every well-formed remote vtep, those that were complained of too, with its first line.
@@ -161,8 +163,10 @@ void TenantParser::parse_remote_vtep(const Entry& entry) {
 
 void TenantParser::parse_vm_ports() {
     const auto groups = keys_.named("vm_port");
+    vm_port_names_.reserve(groups.size());
     for (const NamedGroup& group : groups)
         vm_port_names_.push_back(group.name);
+    known_vm_ports_ = {vm_port_names_.begin(), vm_port_names_.end()};
     for (const NamedGroup& group : groups)
         parse_vm_port(group);
 }
@@ -256,8 +260,7 @@ bool TenantParser::parse_fdb_vtep(const Entry& entry, std::string_view text, Fdb
 
 bool TenantParser::parse_fdb_port(const Entry& entry, std::string_view text, FdbSettings& fdb) {
     fdb.vm_port = text;
-    if (std::find(vm_port_names_.begin(), vm_port_names_.end(), text) != vm_port_names_.end())
-        return true;
+    if (known_vm_ports_.contains(fdb.vm_port)) return true;
     std::string right = nearest(text, vm_port_names_);
     if (!right.empty())
         right = fmt::format("did you mean {}?", right);
