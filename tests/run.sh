@@ -236,7 +236,7 @@ run_format() {
 run_bench() {
     heading "benchmark"
     if ! build "$folder-release" --buildtype=release; then return; fi
-    if "$folder-release/tests/bench/sallyport-bench"; then
+    if "$root/tests/bench/run.sh" "$folder-release"; then
         passed=$((passed + 1))
     else
         fail benchmark

@@ -99,10 +99,11 @@ std::vector<Octets> RingPort::receive() {
 void start_eal(const std::vector<std::string>& arguments) {
     static bool started = false;
     if (started) return;
-    std::vector<std::string> all{"sallyport-test", "--no-huge",      "--no-shconf",
-                                 "--no-pci",       "--no-telemetry", "--log-level=warning"};
-    all.insert(all.end(), arguments.begin(), arguments.end());
-    if (arguments.empty()) all.insert(all.end(), {"-m", "768", "--lcores", "0@0,1@0"});
+    const std::vector<std::string> otherwise{"--no-huge",           "--no-shconf", "--no-pci",
+                                             "--no-telemetry",      "-m",          "768",
+                                             "--log-level=warning", "--lcores",    "0@0,1@0"};
+    std::vector<std::string> all = arguments.empty() ? otherwise : arguments;
+    all.insert(all.begin(), "sallyport-test");
     std::vector<char*> pointers;
     for (std::string& argument : all)
         pointers.push_back(argument.data());

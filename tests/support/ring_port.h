@@ -44,8 +44,8 @@ class RingPort {
     std::unique_ptr<datapath::Port> port_;
 };
 
-/// Starts EAL once a process: no hugepages, no devices, no files. Later calls do nothing.
-/// @param arguments more of EAL's; only the first call's count
+/// Starts EAL once a process. Later calls do nothing.
+/// @param arguments of EAL; none: no hugepages, no devices, no files
 void start_eal(const std::vector<std::string>& arguments = {});
 
 } // namespace sallyport::testing
