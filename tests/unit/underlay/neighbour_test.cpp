@@ -140,8 +140,8 @@ TEST_P(NeighbourTest, that_failed_is_asked_for_again) {
     const PacketSocket wire("wire0");
     watch->watch_destination(ip(a().remote));
     ASSERT_TRUE(
-        wait_until([&] { return kernel_state().find("FAILED") != std::string::npos; }, // no answer
-                   std::chrono::milliseconds(900)));
+        wait_until([&] { return kernel_state().find("FAILED") != std::string::npos; })) // no answer
+        << kernel_state();
     wire.drain();
     watch->retry_unresolved();
     ASSERT_TRUE(

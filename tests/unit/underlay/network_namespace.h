@@ -72,8 +72,8 @@ class KernelWatchTest : public NamespaceTest {
     static void make_host_interface();
     void open_watch();
 
-    /// Processes events, and retries once a second as the control thread does, until the condition
-    /// holds.
+    /// Processes events until the condition holds. It never calls retry_unresolved(), whose second
+    /// look at everything would hide events that were missed.
     bool wait_until(const std::function<bool()>& condition,
                     std::chrono::milliseconds limit = std::chrono::seconds(8));
     bool wait_for(const std::string& destination, const Resolution& expected);
