@@ -15,13 +15,22 @@ namespace sallyport {
 
 namespace {
 
-bool hugepages_free() {
+/// EAL takes pages through a hugetlbfs mount: free ones alone are of no use to it.
+bool hugetlbfs_mounted() {
+    std::ifstream mounts("/proc/self/mounts");
+    std::string device, folder, type, rest;
+    while (mounts >> device >> folder >> type && std::getline(mounts, rest))
+        if (type == "hugetlbfs") return true;
+    return false;
+}
+
+bool hugepages_usable() {
     std::error_code error;
     for (const auto& size :
          std::filesystem::directory_iterator("/sys/kernel/mm/hugepages", error)) {
         std::ifstream file(size.path() / "free_hugepages");
         unsigned long count = 0;
-        if (file >> count && count > 0) return true;
+        if (file >> count && count > 0) return hugetlbfs_mounted();
     }
     return false;
 }
@@ -43,11 +52,13 @@ std::vector<std::string> default_eal_arguments() {
     std::vector<int> cpus = usable_cpus();
     int control = cpus.front();
     int worker = cpus.size() > 1 ? cpus[1] : control;
-    std::vector<std::string> arguments{"--lcores", "0@" + std::to_string(control) + ",1@"
-                                                       + std::to_string(worker)};
-    if (!hugepages_free()) {
-        spdlog::warn("no hugepages are free: using ordinary memory, which is slower and of no use "
-                     "to most NICs");
+    std::vector<std::string> arguments{"--file-prefix", "sallyport", "--lcores",
+                                       "0@" + std::to_string(control) + ",1@"
+                                           + std::to_string(worker)};
+    if (!hugepages_usable()) {
+        spdlog::warn(
+            "no hugepages are free and mounted: using ordinary memory, which is slower and "
+            "of no use to most NICs");
         arguments.insert(arguments.end(), {"--no-huge", "-m", "1024"});
     }
     return arguments;

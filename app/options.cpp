@@ -65,7 +65,7 @@ std::string options_help() {
     text << "Usage: sallyport [EAL options] -- [options]\n\n"
             "Carries the traffic of virtual machines over VXLAN. The EAL options are DPDK's; "
             "without any,\none control and one worker lcore are used, and memory without "
-            "hugepages where none are free.\nWithout '--' all options are Sallyport's own.\n\n"
+            "hugepages where none can be used.\nWithout '--' all options are Sallyport's own.\n\n"
          << description();
     return text.str();
 }
