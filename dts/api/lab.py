@@ -20,7 +20,7 @@ from api.shell import Shell
 from api.testpmd_vm import TestpmdVm
 from api.vm import Vm
 from api.wire import Wire
-from framework.namespace import Namespace, Switch
+from framework.namespace import Namespace, Switch, make_bridge
 from framework.process import wait_until
 
 BLUE, RED = 100, 200
@@ -37,13 +37,21 @@ def vm_addresses(number: int) -> list[str]:
 
 
 class Hypervisor:
-    """A namespace with two uplinks, a Sallyport and VMs."""
+    """A namespace with two uplinks, a Sallyport and VMs.
+
+    Attributes:
+        uplink_kind: "veth" (net_af_packet on the cable itself), or "tap": net_tap, its kernel end
+            bridged to the cable. A TAP loses nothing and changes nothing, fragments included, but
+            carries no more than 1500 octets.
+    """
 
     uplinks = ("p0", "p1")
     host_port = "sallyport0"
 
-    def __init__(self, lab: Lab, name: str, number: int, workers: int = 1) -> None:
+    def __init__(self, lab: Lab, name: str, number: int, workers: int,
+                 uplink_kind: str) -> None:
         self.lab = lab
+        self.uplink_kind = uplink_kind
         self.name = name
         self.number = number
         self.workers = workers
@@ -54,14 +62,31 @@ class Hypervisor:
         self.tenants: dict[str, TenantConfig] = {}
         self.main = MainConfig(
             node=name,
-            uplinks=[UplinkConfig("p0", "net_af_packet_p0,iface=up0"),
-                     UplinkConfig("p1", "net_af_packet_p1,iface=up1")],
+            uplinks=[UplinkConfig(f"p{index}", self._uplink_device(index)) for index in (0, 1)],
             addresses=[f"{self.vtep}/{lab.prefix_length}"],
             mtu=lab.mtu)
         for index, switch in enumerate(lab.switches):
-            switch.connect(name, self.namespace, f"up{index}", f"02:00:00:00:{number:02x}:0{index}")
-            self.namespace.mute(f"up{index}")
+            end = f"up{index}" if uplink_kind == "veth" else f"cable{index}"
+            mac = f"02:00:00:00:{number:02x}:0{index}" if uplink_kind == "veth" else None
+            switch.connect(name, self.namespace, end, mac)
+            self.namespace.mute(end)
         self.sallyport: Sallyport | None = None
+
+    def _uplink_device(self, index: int) -> str:
+        if self.uplink_kind == "veth":
+            return f"net_af_packet_p{index},iface=up{index}"
+        return f"net_tap_p{index},iface=up{index},mac=02:00:00:00:{self.number:02x}:0{index}"
+
+    def _bridge_uplinks(self) -> None:
+        """From the kernel end of each TAP to its cable."""
+        for index in (0, 1):
+            # The TAP has the underlay's own MAC: the bridge would take it for its own.
+            self.namespace.ip("link", "set", f"up{index}", "address",
+                              f"02:00:00:00:{self.number:02x}:f{index}", "txqueuelen", "100000")
+            make_bridge(self.namespace, f"bridge{index}")
+            for port in (f"up{index}", f"cable{index}"):
+                self.namespace.mute(port)
+                self.namespace.ip("link", "set", port, "master", f"bridge{index}")
 
     @property
     def underlay_mac(self) -> str:
@@ -107,6 +132,8 @@ class Hypervisor:
     def start(self) -> Sallyport:
         """Starts the process and connects its VMs."""
         self.start_process()
+        if self.uplink_kind == "tap":
+            self._bridge_uplinks()
         for vm in self.vms.values():
             vm.after_start(self.namespace)
         return self.sallyport
@@ -176,8 +203,9 @@ class Lab:
         """Underlay address of station `number`."""
         return f"2001:db8::{number:x}" if self.ipv6 else f"192.0.2.{number}"
 
-    def hypervisor(self, name: str, number: int, workers: int = 1) -> Hypervisor:
-        hypervisor = Hypervisor(self, name, number, workers)
+    def hypervisor(self, name: str, number: int, workers: int = 1,
+                   uplink_kind: str = "veth") -> Hypervisor:
+        hypervisor = Hypervisor(self, name, number, workers, uplink_kind)
         self._deletions.append(hypervisor.delete)
         self.hypervisors.append(hypervisor)
         return hypervisor

@@ -177,20 +177,25 @@ def cable(one: Namespace, interface_one: str, other: Namespace, interface_other:
         space.ip("link", "set", interface, "up")
 
 
+def make_bridge(space: Namespace, name: str) -> None:
+    """A learning bridge without protocols of its own."""
+    space.ip("link", "add", name, "mtu", str(WIRE_MTU), "type", "bridge", "forward_delay", "0",
+             "stp_state", "0", "mcast_snooping", "0")
+    space.sysctl(f"net/ipv6/conf/{name}/disable_ipv6", 1)
+    # A switch looks at MAC addresses. Where the kernel has bridge netfilter, it would drop
+    # malformed IP packets and put fragments together.
+    for table in ("iptables", "ip6tables", "arptables"):
+        with contextlib.suppress(FileNotFoundError):
+            space.sysctl(f"net/bridge/bridge-nf-call-{table}", 0)
+    space.ip("link", "set", name, "up")
+
+
 class Switch:
     """A learning Ethernet switch: a Linux bridge alone in a namespace."""
 
     def __init__(self, name: str) -> None:
         self.namespace = Namespace(name)
-        self.namespace.ip("link", "add", "bridge", "mtu", str(WIRE_MTU), "type", "bridge",
-                          "forward_delay", "0", "stp_state", "0", "mcast_snooping", "0")
-        self.namespace.sysctl("net/ipv6/conf/bridge/disable_ipv6", 1)
-        # A switch looks at MAC addresses. Where the kernel has bridge netfilter, it would drop
-        # malformed IP packets and put fragments together.
-        for name in ("iptables", "ip6tables", "arptables"):
-            with contextlib.suppress(FileNotFoundError):
-                self.namespace.sysctl(f"net/bridge/bridge-nf-call-{name}", 0)
-        self.namespace.ip("link", "set", "bridge", "up")
+        make_bridge(self.namespace, "bridge")
 
     def _own(self, port: str) -> None:
         self.namespace.sysctl(f"net/ipv6/conf/{port}/disable_ipv6", 1)

@@ -39,7 +39,7 @@ struct Options {
     std::uint64_t seed = 0;
     std::uint64_t per_second = 0;
     /// Octets at the front that stay whole in most frames, so that mutations reach deeper.
-    std::size_t keep = 0;
+    std::size_t spare = 0;
 };
 
 std::optional<Options> parse(int argc, char** argv) {
@@ -52,7 +52,7 @@ std::optional<Options> parse(int argc, char** argv) {
     add("count", po::value(&options.count)->required(), "frames to send");
     add("seed", po::value(&options.seed)->default_value(1), "start of the random sequence");
     add("rate", po::value(&options.per_second)->default_value(50000), "frames per second");
-    add("keep", po::value(&options.keep)->default_value(12),
+    add("spare", po::value(&options.spare)->default_value(12),
         "octets at the front left alone in seven of eight frames");
     try {
         po::variables_map values;
@@ -86,12 +86,12 @@ std::optional<Frame> from_hex(std::string_view text) {
 
 class Mutator {
   public:
-    Mutator(std::vector<Frame> seeds, std::uint64_t seed, std::size_t keep, std::size_t longest)
-        : seeds_(std::move(seeds)), random_(seed), keep_(keep), longest_(longest) {}
+    Mutator(std::vector<Frame> seeds, std::uint64_t seed, std::size_t spare, std::size_t longest)
+        : seeds_(std::move(seeds)), random_(seed), spare_(spare), longest_(longest) {}
 
     Frame next() {
         Frame frame = seeds_[below(seeds_.size())];
-        first_ = below(8) == 0 ? 0 : std::min(keep_, frame.size() - 1);
+        first_ = below(8) == 0 ? 0 : std::min(spare_, frame.size() - 1);
         for (std::size_t rounds = 1 + below(3); rounds > 0; --rounds)
             mutate(frame);
         frame.resize(std::clamp(frame.size(), ethernet_header, longest_));
@@ -193,7 +193,7 @@ class Mutator {
 
     std::vector<Frame> seeds_;
     std::mt19937_64 random_;
-    std::size_t keep_;
+    std::size_t spare_;
     std::size_t longest_;
     std::size_t first_ = 0;
 };
@@ -277,7 +277,7 @@ int main(int argc, char** argv) {
                   << '\n';
         return 1;
     }
-    Mutator mutator(std::move(*seeds), options->seed, options->keep, socket.longest());
+    Mutator mutator(std::move(*seeds), options->seed, options->spare, socket.longest());
     std::uint64_t sent = 0, octets = 0;
     auto start = Clock::now();
     while (sent < options->count) {
