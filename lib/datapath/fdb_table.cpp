@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "datapath/fdb_table.h"
 
+#include <cerrno>
 #include <cstring>
 
 #include <rte_errno.h>
@@ -37,7 +38,7 @@ Expected<std::unique_ptr<FdbTable>> FdbTable::create(RcuDomain& domain, std::uin
         // The extra buckets make the whole capacity usable whatever the keys hash to.
         .extra_flag = RTE_HASH_EXTRA_FLAGS_RW_CONCURRENCY_LF | RTE_HASH_EXTRA_FLAGS_EXT_TABLE,
     };
-    std::unique_ptr<FdbTable> table(new FdbTable);
+    std::unique_ptr<FdbTable> table(new FdbTable(domain));
     table->hash_.reset(rte_hash_create(&parameters));
     if (!table->hash_)
         return failure(std::string("cannot create the fdb: ") + rte_strerror(rte_errno),
@@ -69,9 +70,14 @@ Expected<void> FdbTable::put(FdbKey key, FdbEntry::Kind kind, std::uint32_t targ
         entry.slot = free_slots_.back();
     }
     touch(entry.slot, now_seconds);
-    if (const int error =
-            rte_hash_add_key_data(hash_.get(), &key, reinterpret_cast<void*>(entry.pack()));
-        error < 0)
+    void* const packed = reinterpret_cast<void*>(entry.pack());
+    int error = rte_hash_add_key_data(hash_.get(), &key, packed);
+    if (error == -ENOSPC) {
+        // What was removed lately holds its place until every worker has been quiescent.
+        domain_.synchronize();
+        error = rte_hash_add_key_data(hash_.get(), &key, packed);
+    }
+    if (error < 0)
         return failure(std::string("cannot add to the fdb: ") + rte_strerror(-error),
                        "software path", "raise limits.fdb_entries");
     if (!known) free_slots_.pop_back();

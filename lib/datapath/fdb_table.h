@@ -82,9 +82,10 @@ class FdbTable {
     struct Free {
         void operator()(rte_hash* hash) const { rte_hash_free(hash); }
     };
-    FdbTable() = default;
+    explicit FdbTable(RcuDomain& domain) : domain_(domain) {}
     void next_generation();
 
+    RcuDomain& domain_;
     std::unique_ptr<rte_hash, Free> hash_;
     mutable std::vector<std::atomic<std::uint32_t>> last_seen_;
     std::vector<std::uint32_t> free_slots_;

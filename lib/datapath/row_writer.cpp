@@ -101,7 +101,19 @@ Expected<void> RowWriter::remove(const overlay::TenantRow& row) {
     local_endpoints_changed_ = true;
     // The id may be given to another tenant: no packet under way may carry it any more.
     domain_.synchronize();
+    forget_learned(row.id);
     return {};
+}
+
+void RowWriter::forget_learned(overlay::TenantId tenant) {
+    rte_ring* const ring = tables_.learn_queue.ring;
+    LearnRecord record;
+    for (unsigned left = rte_ring_count(ring); left > 0; --left) {
+        if (rte_ring_sc_dequeue_elem(ring, &record, sizeof record) != 0) return;
+        // Workers may fill the place meanwhile; then the station is reported again later.
+        if (record.key >> 48 != tenant)
+            static_cast<void>(rte_ring_mp_enqueue_elem(ring, &record, sizeof record));
+    }
 }
 
 Expected<void> RowWriter::add_tunnel(Tenant& tenant, overlay::VtepId vtep_id) {

@@ -64,6 +64,8 @@ class RowWriter {
     void publish_tenant(const Tenant& tenant);
     void publish_vm_port(overlay::VmPortId id);
     void publish_local_endpoints();
+    /// Stations that workers have reported, and that nobody has taken yet.
+    void forget_learned(overlay::TenantId tenant);
 
     Tables& tables_;
     RcuDomain& domain_;

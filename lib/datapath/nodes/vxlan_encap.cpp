@@ -97,7 +97,9 @@ void write_headers(Worker& worker, rte_mbuf* packet, const PacketMeta& out,
 rte_edge_t encapsulate(Worker& worker, const Underlay& underlay, rte_mbuf* packet,
                        PacketMeta& out) {
     const TunnelView* const tunnel = underlay.tables->tunnels.get(out.tunnel);
-    if (tunnel == nullptr) return drop(out, DropReason::tenant_gone, to_drop);
+    // The fdb can not lead across tenants; should it ever, the packet ends here.
+    if (tunnel == nullptr || tunnel->tenant != out.tenant)
+        return drop(out, DropReason::tenant_gone, to_drop);
     if (underlay.port == no_queue) return drop(out, DropReason::no_active_uplink, to_drop);
     const NextHopView* const next_hop =
         tunnel->next_hop ? underlay.tables->next_hops.get(*tunnel->next_hop) : nullptr;
