@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from framework.namespace import Namespace
-from framework.process import Background, CommandError, wait_until
+from framework.process import TIME_SCALE, Background, CommandError, wait_until
 
 
 class Station(Protocol):
@@ -43,7 +43,7 @@ def ping(source: Station, address: str, *, count: int = 5, interval: float = 0.0
          size: int = 56, wait: float = 1.0, options: tuple[str, ...] = ()) -> Pings:
     """Pings `address`; loss is for the caller to judge."""
     result = source.namespace.run(
-        "ping", "-n", "-c", str(count), "-i", str(interval), "-s", str(size), "-W", str(wait),
+        "ping", "-n", "-c", str(count), "-i", str(interval), "-s", str(size), "-W", f"{wait:g}",
         *options, address, check=False, timeout=count * interval + wait * 2 + 10)
     return parse_ping(result.output)
 
@@ -69,7 +69,8 @@ def assert_pings(source: Station, address: str, count: int = 10, size: int = 56,
                  options: tuple[str, ...] = ()) -> Pings:
     """Every ping is answered, once."""
     wait_ping(source, address)
-    result = ping(source, address, count=count, size=size, options=options)
+    # A loaded machine may leave any of the stacks on the way without a core for a while.
+    result = ping(source, address, count=count, size=size, wait=2 * TIME_SCALE, options=options)
     assert result.lost == 0 and result.duplicates == 0, (
         f"{source.namespace.label} -> {address}: {result.output}")
     return result
