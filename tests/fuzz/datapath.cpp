@@ -9,15 +9,17 @@
 #include <rte_mempool.h>
 
 using namespace sallyport;
-using sallyport::testing::Octets;
-using sallyport::testing::RingPort;
+// GoogleTest has a namespace "testing" too.
+namespace support = sallyport::testing;
+using support::Octets;
+using support::RingPort;
 
 namespace {
 
 constexpr std::uint32_t blue_vni = 100, red_vni = 200;
 
 struct World {
-    testing::Hypervisor hypervisor;
+    support::Hypervisor hypervisor;
     std::vector<RingPort*> blue, red;
 
     World() {
@@ -25,14 +27,14 @@ struct World {
         const overlay::VtepId vtep6 = hypervisor.add_vtep("2001:db8::2");
         overlay::TenantRow row;
         row.vni = blue_vni;
-        row.local_vtep = testing::local_vtep4;
+        row.local_vtep = support::local_vtep4;
         row.remote_vteps = {vtep4};
         row.mtu = 200;
         row.pass_inner_vlan = true;
         blue = fill(hypervisor.add_tenant(row), "blue", vtep4);
         row = {};
         row.vni = red_vni;
-        row.local_vtep = testing::local_vtep6;
+        row.local_vtep = support::local_vtep6;
         row.remote_vteps = {vtep6};
         row.mtu = 200;
         red = fill(hypervisor.add_tenant(row), "red", vtep6);
@@ -96,7 +98,7 @@ enum Way : unsigned { by_blue1, by_blue2, by_red1, by_red2, by_uplink, by_backup
 
 void feed(World& world, unsigned way, const std::uint8_t* frame, std::size_t length,
           std::size_t split) {
-    testing::Hypervisor& hypervisor = world.hypervisor;
+    support::Hypervisor& hypervisor = world.hypervisor;
     RingPort* const ports[] = {world.blue[0],     world.blue[1],         world.red[0],
                                world.red[1],      &hypervisor.uplink(0), &hypervisor.uplink(1),
                                &hypervisor.host()};
