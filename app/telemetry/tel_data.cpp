@@ -55,8 +55,19 @@ bool is_number(const Json& value) {
     return value.is_number_unsigned() || (value.is_number_integer() && value >= 0);
 }
 
-bool all(const Json& array, bool (*test)(const Json&)) {
-    return std::all_of(array.begin(), array.end(), test);
+/// Elements of an array or members of an object.
+bool all(const Json& values, bool (*test)(const Json&)) {
+    return std::all_of(values.begin(), values.end(), test);
+}
+
+/// Checked before anything is filled: containers inside an answer that is given up half-way could
+/// not be freed any more.
+bool within_limits(const Json& value) {
+    if (!value.is_structured()) return true;
+    bool dictionary = value.is_object()
+                      || !all(value, [](const Json& element) { return !element.is_structured(); });
+    std::size_t most = dictionary ? RTE_TEL_MAX_DICT_ENTRIES : RTE_TEL_MAX_ARRAY_ENTRIES;
+    return value.size() <= most && all(value, within_limits);
 }
 
 int fill_dict(rte_tel_data* data, const Json& object);
@@ -171,6 +182,7 @@ Json page(const Window& window) {
 }
 
 Expected<void> fill(rte_tel_data* data, const Json& object) {
+    if (!within_limits(object)) return failure("the answer has more members than telemetry takes");
     if (int result = fill_dict(data, object); result != 0)
         return failure("telemetry refused the answer (code " + std::to_string(result) + ")");
     return {};

@@ -6,6 +6,17 @@
 #include <gtest/gtest.h>
 #include <rte_telemetry.h>
 
+#if defined(__SANITIZE_ADDRESS__)
+#define SALLYPORT_LEAK_CHECK
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SALLYPORT_LEAK_CHECK
+#endif
+#endif
+#ifdef SALLYPORT_LEAK_CHECK
+#include <sanitizer/lsan_interface.h>
+#endif
+
 namespace sallyport::telemetry {
 namespace {
 
@@ -76,6 +87,22 @@ TEST(Page, ShortensAnEntryThatDoesNotFit) {
     EXPECT_FALSE(page(window_of(list, 1)).contains("next_offset"));
 }
 
+/// Containers inside an answer belong to DPDK, which frees them when it has written the answer;
+/// here nothing is written, so the leak checker must not count them.
+class GivenToDpdk {
+  public:
+#ifdef SALLYPORT_LEAK_CHECK
+    GivenToDpdk() {
+        __lsan_disable();
+    }
+    ~GivenToDpdk() {
+        __lsan_enable();
+    }
+    GivenToDpdk(const GivenToDpdk&) = delete;
+    GivenToDpdk& operator=(const GivenToDpdk&) = delete;
+#endif
+};
+
 struct Freed {
     void operator()(rte_tel_data* data) const { rte_tel_data_free(data); }
 };
@@ -86,6 +113,7 @@ TEST(Fill, TakesEveryKindOfValue) {
         "ratio":1.5,"text":"a","long":"","strings":["a","b"],"numbers":[1,2],"mixed":[1,"b"],
         "empty":[]})");
     object["long"] = std::string(1000, 'x');
+    [[maybe_unused]] GivenToDpdk ignored;
     EXPECT_TRUE(fill(data.get(), object));
 }
 
@@ -97,6 +125,8 @@ TEST(Fill, RefusesMoreMembersThanADictionaryHas) {
     EXPECT_TRUE(fill(data.get(), object));
     object["one more"] = 1;
     EXPECT_FALSE(fill(data.get(), object));
+    // Nor where a member of it has: with nothing left behind.
+    EXPECT_FALSE(fill(data.get(), {{"list", {1, 2}}, {"inner", object}}));
 }
 
 } // namespace
