@@ -104,7 +104,8 @@ build() {
 plain_build() { build "$folder"; }
 
 sanitized_build() {
-    build "$folder-sanitize" -Db_sanitize=address,undefined -Db_lundef=false -Doptimization=1
+    build "$folder-sanitize" -Db_sanitize=address,undefined -Db_lundef=false -Doptimization=1 \
+        -Ddebug=false -Dcpp_args=-g1
 }
 
 # add_junit NAME STATUS FILE: adds up the counts of a JUnit report.

@@ -42,13 +42,14 @@ class Bench:
     """
 
     def __init__(self, stations: int, *, strangers: int = 0, ipv6: bool = False, mtu: int = 1600,
-                 workers: int = 1, settings: dict[str, Value] | None = None) -> None:
+                 workers: int = 1, uplink_kind: str = "veth",
+                 settings: dict[str, Value] | None = None) -> None:
         self.lab = Lab(ipv6=ipv6, mtu=mtu)
         self.wires: dict[str, Wire] = {}
         self.heard: dict[str, list[Packet]] = defaultdict(list)
         self._markers = itertools.count()
         try:
-            self.hv = self.lab.hypervisor("hv1", 1, workers)
+            self.hv = self.lab.hypervisor("hv1", 1, workers, uplink_kind)
             self.hv.main.settings.update(settings or {})
             self.stations: dict[str, Station] = {}
             self.strangers: list[Station] = []

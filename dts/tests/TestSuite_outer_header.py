@@ -455,7 +455,7 @@ IPV4, IPV6, BOTH = {"ipv4"}, {"ipv6"}, {"ipv4", "ipv6"}
 MALFORMED: dict[str, tuple[set[str], Callable[[Bench], bytes], str]] = {
     "version 5": (BOTH, patched(0, 0x55, 1), "outer-malformed"),
     "header length 16": (IPV4, repaired(0, 0x44, 1), "outer-malformed"),
-    "header longer than the packet": (IPV4, repaired(0, 0x4F, 1), "outer-malformed"),
+    "60 octets of header in a packet of 59": (IPV4, patched(0, 0x4F00003B, 4), "outer-malformed"),
     "total length 19": (IPV4, repaired(2, 19), "outer-malformed"),
     "total length over the frame": (IPV4, repaired(2, 1400), "outer-malformed"),
     "payload length over the frame": (IPV6, patched(4, 1400), "outer-malformed"),
@@ -530,3 +530,33 @@ class TestMalformed:
         bench.barrier("blue", BLUE)
         assert bench.shell.port("p0").since(before).drops == {}
         assert bench.places_that_heard(MARK) == set()
+
+
+class TestFragments:
+    """Fragments of IPv4, on TAP uplinks, which hand them over as they are."""
+
+    def test_fragments(self) -> None:
+        """VXLAN is not taken in fragments (RFC 7348 section 4.3).
+
+        Steps:
+            * Send a first fragment of a VXLAN packet three times, then a later one, then a good
+              packet.
+        Verify:
+            * The first ones are counted as outer-fragment; the later one, which does not tell what
+              it belongs to, is passed to Linux; no VM hears either, and the good one arrives.
+        """
+        with Bench(stations=1, mtu=1500, uplink_kind="tap") as bench:
+            bench.hv.tenant("blue", BLUE, bench.vteps)
+            bench.raw_vm("blue", "blue1", 1)
+            bench.start()
+            station = bench.stations[bench.vteps[0]]
+            before = bench.shell.port("p0")
+            first, later = repaired(6, 0x2000)(bench), repaired(6, 0x0010)(bench)
+            with Wire(bench.hv.namespace, bench.hv.host_port) as linux:
+                station.wire.send(first, first, first, later)
+                linux.expect(has(MARK), "the later fragment")
+            station.wire.send(bench.encapsulated(
+                station, BLUE, unicast(FAR, vm_mac(1), b"a good one")))
+            bench.expect_at("blue1", BLUE, b"a good one")
+            assert bench.shell.port("p0").since(before).drops == {"outer-fragment": 3}
+            assert bench.places_that_heard(MARK) == set()
