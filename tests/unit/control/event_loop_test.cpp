@@ -317,6 +317,31 @@ TEST_F(EventLoopTest, StopWorksFromASignalHandler) {
     ::sigaction(SIGUSR1, &before, nullptr);
 }
 
+TEST_F(EventLoopTest, StopFromAnotherThreadWakesALoopThatWaits) {
+    // The watchdog's timer would wake it too, ten seconds from now and marked as a failure.
+    std::atomic<bool> running = false;
+    loop->post([&] { running = true; });
+    std::thread stopper([&] {
+        while (!running)
+            std::this_thread::yield();
+        loop->stop();
+    });
+    run();
+    stopper.join();
+}
+
+TEST_F(EventLoopTest, ItRunsAgainAfterAStop) {
+    loop->post([&] { loop->stop(); });
+    run();
+    bool ran = false;
+    loop->post([&] {
+        ran = true;
+        loop->stop();
+    });
+    run();
+    EXPECT_TRUE(ran);
+}
+
 TEST_F(EventLoopTest, StopBeforeRunMeansRunReturnsAtOnce) {
     bool ran = false;
     loop->post([&] { ran = true; });

@@ -14,6 +14,7 @@
 #include <iostream>
 #include <iterator>
 #include <memory>
+#include <numeric>
 #include <string>
 #include <thread>
 #include <vector>
@@ -273,6 +274,25 @@ TEST_F(ControllerTest, ATenantWhoseSecondPortCannotBeOpenedLeavesNothing) {
     EXPECT_EQ(controller->tenants().size(), 1U);
     EXPECT_EQ(controller->settings().tenants.size(), 1U);
     EXPECT_TRUE(controller->add_tenant(tenant_file("red.conf", red_text)));
+}
+
+std::uint64_t sum(const datapath::DropCounts& drops) {
+    return std::accumulate(drops.begin(), drops.end(), std::uint64_t{0});
+}
+
+TEST_F(ControllerTest, APortThatGetsTheNumberOfAnotherInheritsNothingOfIt) {
+    start(two_uplinks());
+    // Sends blank frames as fast as it is asked, of which none is the VM's.
+    auto text = red_text;
+    text.replace(text.find(",no-rx=1"), 8, "");
+    text.replace(text.find("any"), 3, "02:00:00:00:03:01");
+    ASSERT_TRUE(controller->add_tenant(tenant_file("noisy.conf", text)));
+    auto noisy = port("red1").dpdk_id;
+    ASSERT_TRUE(run_until([&] { return sum(port("red1").drops) > 1000; }));
+    ASSERT_TRUE(controller->remove_tenant("red"));
+    ASSERT_TRUE(controller->add_tenant(tenant_file("red.conf", red_text)));
+    ASSERT_EQ(port("red1").dpdk_id, noisy) << "DPDK gives the number again";
+    EXPECT_EQ(sum(port("red1").drops), 0U);
 }
 
 TEST_F(ControllerTest, APortThatNeedsLargerBuffersThanThereAreIsRefused) {
