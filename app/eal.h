@@ -24,8 +24,8 @@ class Eal {
     bool initialised_ = false;
 };
 
-/// File prefix "sallyport"; one main and one worker lcore on the first two CPUs that the process may
-/// use (on the same one if there is only one); memory without hugepages where none can be used.
+/// File prefix "sallyport"; one main and one worker lcore on the first two CPUs that the process
+/// may use (on the same one if there is only one); memory without hugepages where none can be used.
 std::vector<std::string> default_eal_arguments();
 
 /// From here on DPDK's log goes to spdlog's default logger. Call it before Eal::init().

@@ -27,7 +27,8 @@ suites (default: ${all_suites[*]}):
   dts        end-to-end suites against the sanitized process
   smoke      a few of the end-to-end suites against the plain process
   fuzz       fuzz targets with their corpora, built with clang
-  format     clang-format and clang-tidy
+  format     clang-format
+  tidy       clang-tidy (not in the default)
   bench      the benchmark (not in the default)
 
 options:
@@ -55,7 +56,7 @@ while [ $# -gt 0 ]; do
         pytest_options=("$@")
         break
         ;;
-    unit | sanitize | dts | smoke | fuzz | format | bench) suites+=("$1") ;;
+    unit | sanitize | dts | smoke | fuzz | format | tidy | bench) suites+=("$1") ;;
     *)
         echo "run.sh: unknown argument '$1'" >&2
         usage >&2
@@ -222,6 +223,9 @@ run_format() {
     else
         fail "clang-format: see above; clang-format -i mends it"
     fi
+}
+
+run_tidy() {
     heading "clang-tidy"
     if ! plain_build; then return; fi
     local tidied

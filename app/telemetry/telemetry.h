@@ -25,7 +25,8 @@ class Telemetry {
     static constexpr std::chrono::seconds default_timeout{2};
 
     /// @param loop must outlive the object
-    explicit Telemetry(control::EventLoop& loop, std::chrono::milliseconds timeout = default_timeout);
+    explicit Telemetry(control::EventLoop& loop,
+                       std::chrono::milliseconds timeout = default_timeout);
     ~Telemetry();
     Telemetry(const Telemetry&) = delete;
     Telemetry& operator=(const Telemetry&) = delete;

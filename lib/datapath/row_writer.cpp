@@ -25,6 +25,10 @@ bool same_segment(const overlay::TenantRow& left, const overlay::TenantRow& righ
            && left.udp_port == right.udp_port;
 }
 
+bool vni_below(const LocalEndpointsView::Segment& segment, std::uint32_t vni) {
+    return segment.vni < vni;
+}
+
 } // namespace
 
 RowWriter::RowWriter(Tables& tables, RcuDomain& domain, const SoftwarePathSettings& settings,
@@ -62,7 +66,8 @@ Expected<void> RowWriter::put(const overlay::TenantRow& row) {
     auto [found, is_new] = tenants_.try_emplace(row.id);
     Tenant& tenant = found->second;
     // Another VNI or address is another segment: none of the old tunnels may live on.
-    if (!is_new && !same_segment(tenant.row, row))
+    const bool new_segment = is_new || !same_segment(tenant.row, row);
+    if (new_segment)
         while (!tenant.tunnels.empty())
             remove_tunnel(tenant, tenant.tunnels.begin()->first);
     const overlay::TenantRow before = std::exchange(tenant.row, row);
@@ -87,7 +92,10 @@ Expected<void> RowWriter::put(const overlay::TenantRow& row) {
     for (const overlay::VtepId vtep : gone)
         remove_tunnel(tenant, vtep);
     if (!gone.empty()) publish_tenant(tenant);
-    local_endpoints_changed_ = true;
+    if (new_segment) {
+        if (!is_new) remove_segment(before);
+        add_segment(row);
+    }
     return {};
 }
 
@@ -97,8 +105,8 @@ Expected<void> RowWriter::remove(const overlay::TenantRow& row) {
     tables_.tenants.publish(row.id, nullptr);
     while (!found->second.tunnels.empty())
         remove_tunnel(found->second, found->second.tunnels.begin()->first);
+    remove_segment(found->second.row);
     tenants_.erase(found);
-    local_endpoints_changed_ = true;
     // The id may be given to another tenant: no packet under way may carry it any more.
     domain_.synchronize();
     forget_learned(row.id);
@@ -301,18 +309,27 @@ Expected<void> RowWriter::remove(const overlay::UplinkRow&) {
     return {};
 }
 
+void RowWriter::add_segment(const overlay::TenantRow& row) {
+    const LocalEndpointsView::Segment segment{row.vni, {row.local_vtep, row.udp_port}};
+    ++endpoint_uses_[segment.endpoint];
+    segments_.insert(std::lower_bound(segments_.begin(), segments_.end(), segment.vni, vni_below),
+                     segment);
+    local_endpoints_changed_ = true;
+}
+
+void RowWriter::remove_segment(const overlay::TenantRow& row) {
+    const LocalEndpoint endpoint{row.local_vtep, row.udp_port};
+    if (const auto uses = endpoint_uses_.find(endpoint); --uses->second == 0)
+        endpoint_uses_.erase(uses);
+    segments_.erase(std::lower_bound(segments_.begin(), segments_.end(), row.vni, vni_below));
+    local_endpoints_changed_ = true;
+}
+
 void RowWriter::publish_local_endpoints() {
     auto view = std::make_unique<LocalEndpointsView>();
-    for (const auto& [id, tenant] : tenants_) {
-        const LocalEndpoint endpoint{tenant.row.local_vtep, tenant.row.udp_port};
+    for (const auto& [endpoint, uses] : endpoint_uses_)
         view->endpoints.push_back(endpoint);
-        view->segments.push_back({tenant.row.vni, endpoint});
-    }
-    std::sort(view->endpoints.begin(), view->endpoints.end());
-    view->endpoints.erase(std::unique(view->endpoints.begin(), view->endpoints.end()),
-                          view->endpoints.end());
-    std::sort(view->segments.begin(), view->segments.end(),
-              [](const auto& left, const auto& right) { return left.vni < right.vni; });
+    view->segments = segments_;
     tables_.local_endpoints.publish(0, std::move(view));
 }
 

@@ -63,6 +63,8 @@ class RowWriter {
     void remove_key(const Tenant& tenant, const overlay::VtepRow& vtep);
     void publish_tenant(const Tenant& tenant);
     void publish_vm_port(overlay::VmPortId id);
+    void add_segment(const overlay::TenantRow& row);
+    void remove_segment(const overlay::TenantRow& row);
     void publish_local_endpoints();
     /// Stations that workers have reported, and that nobody has taken yet.
     void forget_learned(overlay::TenantId tenant);
@@ -85,6 +87,9 @@ class RowWriter {
     /// By tunnel index.
     std::vector<std::optional<overlay::VtepId>> tunnel_vteps_;
     std::vector<std::uint32_t> free_tunnels_;
+    /// Kept in order as tenants come and go, so that publishing is a copy and no sort.
+    std::map<LocalEndpoint, unsigned> endpoint_uses_;
+    std::vector<LocalEndpointsView::Segment> segments_;
     bool local_endpoints_changed_ = false;
 };
 

@@ -13,8 +13,8 @@ constexpr const char* next[] = {"sallyport-port-tx", "sallyport-vxlan-encap", "s
 /// Up to this size copying the octets is cheaper than a second buffer that shares them.
 constexpr std::uint32_t copied_whole = 256;
 
-/// A copy to be encapsulated. A long frame's octets are shared: the header that encapsulation puts in
-/// front goes into a segment of its own, so no copy sees another's.
+/// A copy to be encapsulated. A long frame's octets are shared: the header that encapsulation puts
+/// in front goes into a segment of its own, so no copy sees another's.
 rte_mbuf* copy_for_tunnel(Worker& worker, rte_mbuf* packet) {
     if (packet->pkt_len <= copied_whole)
         return rte_pktmbuf_copy(packet, worker.pool, 0, UINT32_MAX);
