@@ -5,6 +5,7 @@
 #include <array>
 #include <atomic>
 #include <csignal>
+#include <fstream>
 #include <string>
 #include <thread>
 #include <vector>
@@ -318,16 +319,23 @@ TEST_F(EventLoopTest, StopWorksFromASignalHandler) {
 }
 
 TEST_F(EventLoopTest, StopFromAnotherThreadWakesALoopThatWaits) {
-    // The watchdog's timer would wake it too, ten seconds from now and marked as a failure.
+    auto start = std::chrono::steady_clock::now();
     std::atomic<bool> running = false;
     loop->post([&] { running = true; });
+    auto state_file = "/proc/self/task/" + std::to_string(::gettid()) + "/stat";
+    auto asleep = [&] {
+        std::string text;
+        std::getline(std::ifstream(state_file), text);
+        return text.find(") S ") != std::string::npos;
+    };
     std::thread stopper([&] {
-        while (!running)
+        while (!running || !asleep())
             std::this_thread::yield();
         loop->stop();
     });
     run();
     stopper.join();
+    EXPECT_LT(std::chrono::steady_clock::now() - start, 5s) << "woken by the watchdog's timer only";
 }
 
 TEST_F(EventLoopTest, ItRunsAgainAfterAStop) {
