@@ -1,20 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The controller as it runs, on DPDK's in-memory ports: no root, no huge pages, no network.
+// The controller as it starts, watches its uplinks, and ends.
 #include "control/controller.h"
-#include "control/event_loop.h"
+#include "controller_fixture.h"
 #include "fakes.h"
 
 #include <algorithm>
-#include <array>
-#include <chrono>
-#include <csignal>
 #include <filesystem>
-#include <fstream>
-#include <functional>
 #include <iostream>
 #include <iterator>
-#include <memory>
-#include <numeric>
 #include <string>
 #include <thread>
 #include <vector>
@@ -22,136 +15,18 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <rte_dev.h>
-#include <rte_eal.h>
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
-#include <unistd.h>
 
 namespace sallyport::control {
 namespace {
 
+using fakes::ControllerTest;
 using fakes::ip;
 using fakes::mac;
+using fakes::red_text;
+using fakes::two_uplinks;
 using namespace std::chrono_literals;
-
-class Eal : public ::testing::Environment {
-  public:
-    void SetUp() override {
-        // Both lcores on one CPU: the test runs wherever there is one.
-        std::vector<std::string> words = {
-            "control_eal_test",
-            "--no-huge",
-            "-m512",
-            "--no-pci",
-            "--no-shconf",
-            "--no-telemetry",
-            "--lcores=0@0,1@0",
-            "--log-level=error",
-            fmt::format("--file-prefix=sallyport-control-test-{}", ::getpid())};
-        std::vector<char*> arguments;
-        for (auto& word : words)
-            arguments.push_back(word.data());
-        // As the process does: virtio-user writes to a vhost end that is gone.
-        ::signal(SIGPIPE, SIG_IGN);
-        ASSERT_GE(rte_eal_init(static_cast<int>(arguments.size()), arguments.data()), 0);
-    }
-    void TearDown() override { rte_eal_cleanup(); }
-};
-const auto* const eal = ::testing::AddGlobalTestEnvironment(new Eal);
-
-config::TenantSettings blue() {
-    config::TenantSettings tenant;
-    tenant.name = "blue";
-    tenant.vni = 100;
-    tenant.local_vtep = ip("192.0.2.1");
-    tenant.remote_vteps = {ip("192.0.2.2"), ip("192.0.2.3")};
-    tenant.vm_ports = {{"blue1", "net_null_blue1,no-rx=1", {mac("02:00:00:00:01:01")}},
-                       {"blue2", "net_null_blue2,no-rx=1", {}}};
-    tenant.fdb = {{mac("02:00:00:00:02:01"), "", ip("192.0.2.2")}};
-    return tenant;
-}
-
-config::Settings two_uplinks() {
-    config::Settings settings;
-    settings.node = "test";
-    settings.underlay.host_port.clear();
-    settings.underlay.mac = mac("02:00:00:00:00:01");
-    settings.underlay.next_hops = {{ip("192.0.2.2"), mac("02:00:00:00:00:02"), ""}};
-    // The driver of these has a link that can be set down, and does not tell when it goes.
-    // Rings outlive their ports, with what is in them: each start has rings of its own.
-    static unsigned starts = 0;
-    ++starts;
-    settings.uplinks = {{"p0", fmt::format("net_ring_{}a", starts), ""},
-                        {"p1", fmt::format("net_ring_{}b", starts), ""}};
-    settings.failover.poll_interval = 2ms;
-    settings.failover.announce_interval = 2ms;
-    settings.limits = {64, 4096, 1024, 4096};
-    settings.tenants = {blue()};
-    return settings;
-}
-
-class ControllerTest : public ::testing::Test {
-  protected:
-    void SetUp() override {
-        auto made = EventLoop::create();
-        ASSERT_TRUE(made) << made.error().message();
-        loop = std::move(*made);
-        folder = std::filesystem::temp_directory_path()
-                 / fmt::format("sallyport-control-test-{}", ::getpid());
-        std::filesystem::create_directories(folder);
-    }
-    void TearDown() override {
-        controller.reset();
-        std::filesystem::remove_all(folder);
-        EXPECT_EQ(rte_eth_dev_count_avail(), 0) << "every port is closed";
-    }
-    void start(const config::Settings& settings) {
-        auto started = Controller::start(settings, *loop);
-        ASSERT_TRUE(started) << started.error().message();
-        controller = std::move(*started);
-    }
-    bool run_until(const std::function<bool()>& done) {
-        bool reached = false;
-        auto poll = loop->every(1ms, [&] {
-            if ((reached = done())) loop->stop();
-        });
-        auto deadline = loop->after(10s, [&] { loop->stop(); });
-        loop->run();
-        loop->cancel(poll);
-        loop->cancel(deadline);
-        return reached;
-    }
-    std::filesystem::path tenant_file(const std::string& name, const std::string& text) {
-        auto path = folder / name;
-        std::ofstream(path) << text;
-        return path;
-    }
-    std::vector<std::string> port_names() {
-        std::vector<std::string> names;
-        for (const auto& port : controller->ports())
-            names.push_back(port.name);
-        return names;
-    }
-    PortReport port(const std::string& name) {
-        for (const auto& report : controller->ports())
-            if (report.name == name) return report;
-        ADD_FAILURE() << "no port " << name;
-        return {};
-    }
-    using Names = std::vector<std::string>;
-
-    std::unique_ptr<EventLoop> loop;
-    std::unique_ptr<Controller> controller;
-    std::filesystem::path folder;
-};
-
-const std::string red_text = "name = red\n"
-                             "vni = 200\n"
-                             "local_vtep = 192.0.2.1\n"
-                             "remote_vtep = 192.0.2.2\n"
-                             "[vm_port.red1]\n"
-                             "device = net_null_red1,no-rx=1\n"
-                             "mac = any\n";
 
 TEST_F(ControllerTest, ReportsWhatItStarted) {
     start(two_uplinks());
@@ -243,107 +118,6 @@ TEST_F(ControllerTest, OneUplinkIsNotEnough) {
     auto failed = Controller::start(settings, *loop);
     ASSERT_FALSE(failed);
     EXPECT_NE(failed.error().remedy.find("exactly two"), std::string::npos);
-}
-
-TEST_F(ControllerTest, ATenantComesAndGoesWithItsPorts) {
-    start(two_uplinks());
-    auto added = controller->add_tenant(tenant_file("red.conf", red_text));
-    ASSERT_TRUE(added) << added.error().message();
-    EXPECT_EQ(port_names(), (Names{"p0", "p1", "blue1", "blue2", "red1"}));
-    EXPECT_EQ(controller->settings().tenants.size(), 2U);
-    EXPECT_EQ(controller->vteps()[1].tenants, (Names{"blue", "red"}));
-
-    auto again = controller->add_tenant(folder / "red.conf");
-    ASSERT_FALSE(again) << "the name, the VNI and the port are taken";
-
-    ASSERT_TRUE(controller->remove_tenant("red"));
-    EXPECT_EQ(port_names(), (Names{"p0", "p1", "blue1", "blue2"}));
-    EXPECT_EQ(controller->settings().tenants.size(), 1U);
-    EXPECT_EQ(controller->vteps()[1].tenants, Names{"blue"});
-    EXPECT_TRUE(controller->add_tenant(folder / "red.conf")) << "all of it is free again";
-}
-
-TEST_F(ControllerTest, ATenantWhoseSecondPortCannotBeOpenedLeavesNothing) {
-    start(two_uplinks());
-    auto text = red_text + "[vm_port.red2]\ndevice = net_no_such_driver\nmac = any\n";
-    auto before = rte_eth_dev_count_avail();
-    auto refused = controller->add_tenant(tenant_file("red.conf", text));
-    ASSERT_FALSE(refused);
-    EXPECT_EQ(refused.error().where, "tenant red, vm port red2");
-    EXPECT_EQ(rte_eth_dev_count_avail(), before);
-    EXPECT_EQ(controller->tenants().size(), 1U);
-    EXPECT_EQ(controller->settings().tenants.size(), 1U);
-    EXPECT_TRUE(controller->add_tenant(tenant_file("red.conf", red_text)));
-}
-
-std::uint64_t sum(const datapath::DropCounts& drops) {
-    return std::accumulate(drops.begin(), drops.end(), std::uint64_t{0});
-}
-
-TEST_F(ControllerTest, APortThatGetsTheNumberOfAnotherInheritsNothingOfIt) {
-    start(two_uplinks());
-    // Sends blank frames as fast as it is asked, of which none is the VM's.
-    auto text = red_text;
-    text.replace(text.find(",no-rx=1"), 8, "");
-    text.replace(text.find("any"), 3, "02:00:00:00:03:01");
-    ASSERT_TRUE(controller->add_tenant(tenant_file("noisy.conf", text)));
-    auto noisy = port("red1").dpdk_id;
-    ASSERT_TRUE(run_until([&] { return sum(port("red1").drops) > 1000; }));
-    ASSERT_TRUE(controller->remove_tenant("red"));
-    ASSERT_TRUE(controller->add_tenant(tenant_file("red.conf", red_text)));
-    ASSERT_EQ(port("red1").dpdk_id, noisy) << "DPDK gives the number again";
-    EXPECT_EQ(sum(port("red1").drops), 0U);
-}
-
-TEST_F(ControllerTest, APortThatNeedsLargerBuffersThanThereAreIsRefused) {
-    start(two_uplinks());
-    auto text = red_text
-                + "[vm_port.red2]\ndevice = net_af_packet_red2,iface=lo,framesz=8192\n"
-                  "mac = any\n";
-    auto refused = controller->add_tenant(tenant_file("red.conf", text));
-    ASSERT_FALSE(refused);
-    EXPECT_NE(refused.error().message().find("packet buffers"), std::string::npos)
-        << refused.error().message();
-    EXPECT_NE(refused.error().message().find("restart"), std::string::npos);
-    EXPECT_EQ(controller->tenants().size(), 1U);
-}
-
-TEST_F(ControllerTest, UnknownNamesAreAnsweredWithThoseThereAre) {
-    start(two_uplinks());
-    auto removed = controller->remove_tenant("green");
-    ASSERT_FALSE(removed);
-    EXPECT_NE(removed.error().message().find("blue"), std::string::npos);
-    EXPECT_FALSE(controller->add_fdb("green", {mac("02:00:00:00:00:09"), "blue1", std::nullopt}));
-    EXPECT_FALSE(controller->remove_fdb("green", mac("02:00:00:00:02:01")));
-    EXPECT_FALSE(controller->fdb("green"));
-    EXPECT_FALSE(controller->set_uplink("p9", false));
-    EXPECT_FALSE(controller->add_tenant(folder / "none.conf"));
-}
-
-TEST_F(ControllerTest, StaticFdbEntriesComeAndGoInStateAndSettings) {
-    start(two_uplinks());
-    auto station = mac("02:00:00:00:00:09");
-    auto added = controller->add_fdb("blue", {station, "blue1", std::nullopt});
-    ASSERT_TRUE(added) << added.error().message();
-    auto entries = controller->fdb("blue");
-    ASSERT_TRUE(entries);
-    ASSERT_EQ(entries->size(), 2U);
-    EXPECT_EQ((*entries)[0].mac, station);
-    EXPECT_EQ((*entries)[0].vm_port, "blue1");
-    EXPECT_EQ((*entries)[0].origin, overlay::FdbOrigin::configured);
-    EXPECT_EQ((*entries)[1].vtep, ip("192.0.2.2"));
-    EXPECT_EQ(controller->settings().tenants[0].fdb.size(), 2U);
-
-    ASSERT_TRUE(controller->add_fdb("blue", {station, "", ip("192.0.2.3")}));
-    EXPECT_EQ(controller->settings().tenants[0].fdb.size(), 2U) << "replaced, not doubled";
-    ASSERT_TRUE(controller->remove_fdb("blue", station));
-    EXPECT_FALSE(controller->remove_fdb("blue", station));
-    EXPECT_EQ(controller->fdb("")->size(), 1U);
-    EXPECT_EQ(controller->settings().tenants[0].fdb.size(), 1U);
-
-    EXPECT_FALSE(controller->add_fdb("blue", {station, "red1", std::nullopt}));
-    EXPECT_FALSE(controller->add_fdb("blue", {station, "", ip("203.0.113.1")}));
-    EXPECT_EQ(controller->settings().tenants[0].fdb.size(), 1U);
 }
 
 TEST_F(ControllerTest, ASwitchIsAnnouncedFromTheNewUplink) {
@@ -446,18 +220,6 @@ TEST_F(ControllerTest, ADriverEventThatWaitsWhenTheControllerEndsIsHarmless) {
         controller.reset();
     }
     run_until([] { return true; });
-}
-
-TEST_F(ControllerTest, ClearedCountersAreZero) {
-    start(two_uplinks());
-    ASSERT_TRUE(run_until([&] { return port("p0").counters.tx_packets == 3; }));
-    // The ring gave the announcements back to the port that sent them.
-    ASSERT_TRUE(run_until([&] { return port("p0").counters.rx_packets == 3; }));
-    controller->clear_counters();
-    EXPECT_EQ(port("p0").counters.tx_packets, 0U);
-    EXPECT_EQ(port("p0").counters.rx_packets, 0U);
-    auto drops = controller->drops();
-    EXPECT_TRUE(std::all_of(drops.begin(), drops.end(), [](auto count) { return count == 0; }));
 }
 
 std::size_t open_descriptors() {
