@@ -46,7 +46,8 @@ void check(bool holds, const std::string& what) {
 
 void read_ipv4(Reader& reader, const Octets& packet, Encapsulated& read) {
     const std::size_t start = reader.at();
-    check(ones_sum(&packet.at(start), 20) == 0xffff, "IPv4 header checksum is wrong");
+    check(reader.left() >= 20, "IPv4 header is cut off");
+    check(ones_sum(&packet[start], 20) == 0xffff, "IPv4 header checksum is wrong");
     check(reader.number(1) == 0x45, "IPv4 version or header length");
     read.traffic_class = static_cast<std::uint8_t>(reader.number(1));
     check(reader.number(2) == packet.size() - start, "IPv4 total length");

@@ -129,6 +129,32 @@ TEST(FdbTableTest, LastSeenIsTouchedByWorkers) {
     EXPECT_EQ(table->last_seen(fdb_key(1, 7)), 200U) << "a slot used again is young";
 }
 
+// What was removed holds its place until the workers have been quiescent; an entry that fits by
+// count waits for that, and is not refused.
+TEST(FdbTableTest, PlacesOfRemovedEntriesAreWaitedFor) {
+    constexpr std::uint32_t capacity = 64;
+    RcuDomain domain(1);
+    const auto table = make_table(domain, capacity);
+    for (std::uint32_t i = 0; i < capacity; ++i)
+        ASSERT_TRUE(table->put(fdb_key(1, i), FdbEntry::Kind::tunnel, i, false, 1));
+    domain.register_reader(0);
+    domain.online(0);
+    for (std::uint32_t i = 0; i < capacity; ++i)
+        table->remove(fdb_key(1, i));
+    std::thread reader([&] {
+        // Long enough for a put() that does not wait to be refused.
+        const auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds(100);
+        while (std::chrono::steady_clock::now() < until)
+            std::this_thread::yield();
+        domain.offline(0);
+    });
+    for (std::uint32_t i = 0; i < capacity; ++i)
+        EXPECT_TRUE(table->put(fdb_key(2, i), FdbEntry::Kind::tunnel, i, false, 1)) << i;
+    reader.join();
+    EXPECT_EQ(find(*table, fdb_key(2, 63))->target, 63U);
+    EXPECT_FALSE(find(*table, fdb_key(1, 63)));
+}
+
 // Readers go on while the control thread adds and removes: what always stays is always found.
 TEST(FdbTableTest, ReadersNeverMissWhatStays) {
     RcuDomain domain(1);

@@ -165,29 +165,36 @@ TEST_F(FloodingTest, WithoutNextHopOnlyThatCopyIsLost) {
     EXPECT_EQ(drops(), one(DropReason::next_hop_unresolved));
 }
 
-// Whatever the number of buffers left, a copy is sent or counted, and nothing is lost.
+// Whatever the number of buffers left, a copy is sent or counted, and nothing is lost. Short frames
+// are copied, long ones shared.
 TEST_F(FloodingTest, OutOfBuffers) {
-    for (const unsigned left : {0U, 1U, 2U, 3U, 4U, 5U, 6U, 7U}) {
-        reset_counters();
-        a().send(broadcast(1));
-        std::vector<rte_mbuf*> taken;
-        while (rte_mbuf* const buffer = rte_pktmbuf_alloc(path().buffer_pool()))
-            taken.push_back(buffer);
-        for (unsigned i = 0; i < left; ++i) {
-            rte_pktmbuf_free(taken.back());
-            taken.pop_back();
+    for (const std::size_t size : {46U, 1000U}) {
+        const Octets octets = raw_frame(broadcast_mac, mac(1), 0x88b5, size);
+        for (unsigned left = 0; left < 8; ++left) {
+            SCOPED_TRACE(std::to_string(size) + " octets, " + std::to_string(left)
+                         + " buffers left");
+            reset_counters();
+            a().send(octets);
+            std::vector<rte_mbuf*> taken;
+            while (rte_mbuf* const buffer = rte_pktmbuf_alloc(path().buffer_pool()))
+                taken.push_back(buffer);
+            for (unsigned i = 0; i < left; ++i) {
+                rte_pktmbuf_free(taken.back());
+                taken.pop_back();
+            }
+            run();
+            auto packets = sent();
+            for (const Octets& packet : packets["p0"])
+                EXPECT_EQ(decode(packet).inner, octets);
+            const std::size_t copies =
+                packets["b"].size() + packets["c"].size() + packets["p0"].size();
+            EXPECT_EQ(copies + drops()["no-buffer"], 4U);
+            EXPECT_GE(copies, 1U) << "the frame itself needs no buffer";
+            EXPECT_EQ(buffers_in_use(), taken.size());
+            rte_pktmbuf_free_bulk(taken.data(), static_cast<unsigned>(taken.size()));
         }
-        run();
-        auto packets = sent();
-        const std::size_t copies = packets["b"].size() + packets["c"].size() + packets["p0"].size();
-        for (const Octets& packet : packets["p0"])
-            EXPECT_EQ(decode(packet).inner, broadcast(1));
-        EXPECT_EQ(copies + drops()["no-buffer"], 4U) << left << " buffers left";
-        EXPECT_GE(copies, 1U) << "the frame itself needs no buffer";
-        for (rte_mbuf* const buffer : taken)
-            rte_pktmbuf_free(buffer);
+        EXPECT_EQ(drops(), Drops()) << "enough";
     }
-    EXPECT_EQ(drops(), Drops()) << "enough";
 }
 
 } // namespace
