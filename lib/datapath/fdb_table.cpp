@@ -89,6 +89,7 @@ void FdbTable::remove(FdbKey key) {
     void* word = nullptr;
     if (rte_hash_lookup_data(hash_.get(), &key, &word) < 0) return;
     rte_hash_del_key(hash_.get(), &key);
+    removals_.fetch_add(1, std::memory_order_release);
     next_generation();
     // A worker that still holds the word may touch the slot's next owner: that station looks alive
     // for a moment longer than it is, which ageing forgives.

@@ -71,6 +71,11 @@ class FdbTable {
         return generation_.load(std::memory_order_acquire);
     }
 
+    /// Workers: how many entries were removed, modulo 2^32.
+    [[nodiscard]] std::uint32_t removals() const {
+        return removals_.load(std::memory_order_acquire);
+    }
+
     /// Workers: the station was seen. Writes only when the second has changed, to spare the line.
     void touch(std::uint32_t slot, std::uint32_t now_seconds) const {
         std::atomic<std::uint32_t>& seen = last_seen_[slot];
@@ -90,6 +95,7 @@ class FdbTable {
     mutable std::vector<std::atomic<std::uint32_t>> last_seen_;
     std::vector<std::uint32_t> free_slots_;
     std::atomic<std::uint32_t> generation_{1};
+    std::atomic<std::uint32_t> removals_{0};
 };
 
 } // namespace sallyport::datapath

@@ -35,12 +35,15 @@ struct RxQueues {
 /// second and not with each packet.
 class LearnFilter {
   public:
-    /// True: report it.
-    bool admit(FdbKey key, std::uint32_t place, std::uint32_t now_seconds) {
+    /// @param removals of the fdb: a station that was removed since must be learned again at once,
+    ///        else its traffic floods until the second is over
+    /// @return true: report it
+    bool admit(FdbKey key, std::uint32_t place, std::uint32_t removals, std::uint32_t now_seconds) {
         Recent& recent = recent_[(key * 0x9e3779b97f4a7c15ULL) >> 56];
-        if (recent.key == key && recent.place == place && recent.second == now_seconds)
+        if (recent.key == key && recent.place == place && recent.removals == removals
+            && recent.second == now_seconds)
             return false;
-        recent = {key, place, now_seconds};
+        recent = {key, place, removals, now_seconds};
         return true;
     }
 
@@ -48,6 +51,7 @@ class LearnFilter {
     struct Recent {
         FdbKey key = 0;
         std::uint32_t place = 0;
+        std::uint32_t removals = 0;
         std::uint32_t second = 0;
     };
     std::array<Recent, 256> recent_{};

@@ -38,7 +38,9 @@ std::uint32_t place_of(Origin origin) {
 }
 
 void report_station(Worker& worker, FdbKey key, Origin origin) {
-    if (!worker.learn_filter.admit(key, place_of(origin), worker.now_seconds)) return;
+    if (!worker.learn_filter.admit(key, place_of(origin), worker.tables->fdb->removals(),
+                                   worker.now_seconds))
+        return;
     LearnQueue& queue = worker.tables->learn_queue;
     LearnRecord record{key, origin.kind, origin.place};
     if (rte_ring_mp_enqueue_elem(queue.ring, &record, sizeof record) != 0) {

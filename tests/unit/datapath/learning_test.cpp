@@ -121,20 +121,40 @@ TEST_F(LearningTest, OncePerSecondAndStation) {
     }
 }
 
-TEST(LearnFilterTest, TellsStationPlaceAndSecondApart) {
+TEST_F(LearningTest, RemovedStationIsReportedAgainInTheSameSecond) {
+    datapath::CoarseClock clock;
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+    for (;;) {
+        ASSERT_LT(std::chrono::steady_clock::now(), deadline) << "no second was long enough";
+        const std::uint32_t before = clock.seconds();
+        send(a(), frame(1, 77));
+        hypervisor().learn();
+        hypervisor().remove(overlay::FdbRow{blue, mac(1),
+                                            overlay::VmPortRef{hypervisor().vm_port_id("a")},
+                                            overlay::FdbOrigin::learned});
+        send(a(), frame(1, 77));
+        const auto again = seen();
+        if (clock.seconds() != before) continue;
+        EXPECT_EQ(again, std::set{at_port(1, "a")});
+        return;
+    }
+}
+
+TEST(LearnFilterTest, TellsStationPlaceRemovalsAndSecondApart) {
     datapath::LearnFilter filter;
-    EXPECT_TRUE(filter.admit(datapath::fdb_key(1, 5), 3, 10));
-    EXPECT_FALSE(filter.admit(datapath::fdb_key(1, 5), 3, 10));
-    EXPECT_TRUE(filter.admit(datapath::fdb_key(1, 5), 3, 11)) << "next second";
-    EXPECT_TRUE(filter.admit(datapath::fdb_key(1, 5), 4, 11)) << "moved";
-    EXPECT_TRUE(filter.admit(datapath::fdb_key(2, 5), 4, 11)) << "another tenant's";
-    EXPECT_TRUE(filter.admit(datapath::fdb_key(1, 6), 4, 11)) << "another station";
+    EXPECT_TRUE(filter.admit(datapath::fdb_key(1, 5), 3, 0, 10));
+    EXPECT_FALSE(filter.admit(datapath::fdb_key(1, 5), 3, 0, 10));
+    EXPECT_TRUE(filter.admit(datapath::fdb_key(1, 5), 3, 0, 11)) << "next second";
+    EXPECT_TRUE(filter.admit(datapath::fdb_key(1, 5), 4, 0, 11)) << "moved";
+    EXPECT_TRUE(filter.admit(datapath::fdb_key(2, 5), 4, 0, 11)) << "another tenant's";
+    EXPECT_TRUE(filter.admit(datapath::fdb_key(1, 6), 4, 0, 11)) << "another station";
+    EXPECT_TRUE(filter.admit(datapath::fdb_key(1, 6), 4, 1, 11)) << "perhaps removed meanwhile";
 }
 
 TEST(LearnFilterTest, ManyStationsNeverHideOneAnother) {
     datapath::LearnFilter filter;
     for (std::uint64_t station = 1; station <= 10'000; ++station)
-        EXPECT_TRUE(filter.admit(datapath::fdb_key(1, station), 3, 10));
+        EXPECT_TRUE(filter.admit(datapath::fdb_key(1, station), 3, 0, 10));
 }
 
 TEST_F(LearningTest, StaticStationElsewhereIsDropped) {
