@@ -11,7 +11,7 @@ from api import guest_vm
 from api.lab import BLUE, Hypervisor, Lab, vm_addresses, vm_mac
 from api.linux_peer import LinuxVm
 from api.testpmd_vm import TestpmdVm
-from api.traffic import assert_pings, iperf, tcp, wait_ping
+from api.traffic import assert_pings, iperf, ping, tcp, wait_ping
 from api.vm import Vm
 from framework.process import wait_until
 
@@ -159,6 +159,34 @@ class TestGuest:
             for reason in ("frame-truncated", "mtu-exceeded", "mtu-exceeded-answered",
                            "port-frame-size"):
                 assert hv1.shell.tenant("blue").since(tenant).drops[reason] == 0
+
+
+class TestFarEnd:
+    """A VM whose interface takes less than the tenant's MTU."""
+
+    def test_refused_frames_stop_nobody(self) -> None:
+        """Frames that one VM's interface refuses do not keep others from reaching it.
+
+        Steps:
+            * Lower the MTU of a VM's veth to 1000, below the tenant's.
+            * Send it 600 pings of 1,400 octets from a VM that does not know, then small ones.
+        Verify:
+            * The large ones are lost, the small ones answered, and the send ring is not full.
+        """
+        with Lab() as lab:
+            peer = lab.peer("peer1", 11)
+            hv1 = lab.hypervisor("hv1", 1)
+            hv1.tenant("blue", BLUE, [peer.vtep])
+            small = hv1.vm("blue", "small", 1, "veth")
+            beside = hv1.vm("blue", "beside", 2, "veth")
+            lab.start()
+            assert_pings(beside, small.ip)
+            small.namespace.run("ip", "link", "set", "eth0", "mtu", "1000")
+            lost = ping(beside, small.ip, count=600, interval=0.005, size=1400)
+            assert lost.received == 0
+            assert_pings(beside, small.ip)
+            assert_pings(small, beside.ip)
+            assert hv1.shell.tenant("blue").drops["transmit-full"] == 0
 
 
 class TestReconnect:

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "control/port_set.h"
 
+#include "datapath/port_driver.h"
 #include "underlay/kernel_watch.h"
+#include "underlay/transmit_queue.h"
 
 #include <algorithm>
 #include <utility>
@@ -17,6 +19,16 @@ constexpr std::uint16_t largest_host_port_mtu = 1500;
 
 // Tenants that come later with ordinary ports fit without a restart.
 constexpr std::uint16_t smallest_data_room = 2048;
+
+// The port works without, so it is no reason not to start.
+void give_transmit_queue(const datapath::Port& port) {
+    if (!datapath::is_af_packet(port.settings().device) || !port.interface_index()) return;
+    const auto interface = underlay::interface_name(*port.interface_index());
+    if (!interface) return;
+    if (auto done = underlay::ensure_transmit_queue(*interface); !done)
+        spdlog::warn("{} {}: {}; a frame that the far end of a veth refuses will stop the port",
+                     to_string(port.role()), port.name(), done.error().message());
+}
 
 // Says more than the libraries below can: they know no tenants.
 Error at(Error error, const std::string& where) {
@@ -79,10 +91,11 @@ PortSet::open(const datapath::PortSettings& settings) const {
                         settings.device, room, settings.mtu, buffer_data_room_),
             {}, "restart: buffers are made for the largest port known at the start");
     auto port = datapath::Port::open(settings, path_.buffer_pool());
-    if (port)
-        spdlog::debug("{} {}: DPDK port {} of {}, MAC {}, {} receive and {} transmit queues",
-                      to_string(settings.role), settings.name, (*port)->id(), (*port)->driver(),
-                      (*port)->mac().to_string(), (*port)->rx_queues(), (*port)->tx_queues());
+    if (!port) return port;
+    spdlog::debug("{} {}: DPDK port {} of {}, MAC {}, {} receive and {} transmit queues",
+                  to_string(settings.role), settings.name, (*port)->id(), (*port)->driver(),
+                  (*port)->mac().to_string(), (*port)->rx_queues(), (*port)->tx_queues());
+    give_transmit_queue(**port);
     return port;
 }
 

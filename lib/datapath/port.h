@@ -22,8 +22,8 @@ std::string_view to_string(PortRole role);
 struct PortSettings {
     /// "p0", "vm1": for messages and commands.
     std::string name;
-    /// Device arguments: "net_tap0,iface=blue1". For net_af_packet, framesz, blocksz and framecnt
-    /// are filled in to hold frames of the MTU where the operator did not give them.
+    /// Device arguments: "net_tap0,iface=blue1". For net_af_packet, framesz, blocksz and
+    /// qdisc_bypass are filled in where the operator did not give them (complete_device()).
     std::string device;
     PortRole role = PortRole::vm_port;
     /// Largest IP packet that must pass, octets.

@@ -67,6 +67,8 @@ std::string complete_device(const std::string& device, std::uint16_t mtu) {
     }
     if (!device_argument(device, "blocksz"))
         completed += ",blocksz=" + std::to_string(std::max(page_size, std::bit_ceil(slot)));
+    // Past the queue, a frame that the far end of a veth refuses would stay first in the ring.
+    if (!device_argument(device, "qdisc_bypass")) completed += ",qdisc_bypass=0";
     return completed;
 }
 

@@ -20,7 +20,7 @@ bool is_af_packet(std::string_view device);
 bool is_tap(std::string_view device);
 
 /// Device arguments with what the operator left to us: for net_af_packet, ring slots that hold a
-/// frame of the MTU. Otherwise unchanged.
+/// frame of the MTU, and sending through the interface's queue. Otherwise unchanged.
 std::string complete_device(const std::string& device, std::uint16_t mtu);
 
 /// Octets of a frame that one slot of a net_af_packet ring holds, sending.

@@ -4,6 +4,7 @@
 #include "underlay/netlink.h"
 
 #include <algorithm>
+#include <array>
 #include <fstream>
 #include <limits>
 
@@ -14,13 +15,6 @@
 namespace sallyport::underlay {
 
 namespace {
-
-Expected<LinkHandle> get_link(nl_sock& socket, const std::string& name) {
-    rtnl_link* answer = nullptr;
-    const int code = rtnl_link_get_kernel(&socket, 0, name.c_str(), &answer);
-    if (code < 0) return tl::unexpected(netlink_error("cannot find the interface", code, name));
-    return LinkHandle(answer);
-}
 
 /// Applies what @p set puts into an empty change request.
 template<class Set>
@@ -65,12 +59,22 @@ Expected<void> set_mtu(nl_sock& socket, rtnl_link& link, const HostInterface& wa
     return {};
 }
 
-/// The link-local address, which the kernel makes itself, goes through duplicate address detection
-/// unless the interface is told not to. The probes would pass through this process before it
-/// forwards anything, so they would prove nothing, and keep ND from working for a second. An
-/// unwritable /proc costs just that second, so it is no error.
+/// For the addresses that others may add later. Ours say for themselves that they are unique: the
+/// probes would pass through this process before it forwards anything, so they would prove nothing,
+/// and keep ND from working for a second. An unwritable /proc costs just that second, so it is no
+/// error.
 void disable_duplicate_address_detection(const std::string& name) {
     std::ofstream("/proc/sys/net/ipv6/conf/" + name + "/accept_dad") << 0;
+}
+
+/// RFC 4291 appendix A: the interface identifier is the MAC with ff:fe in its middle and the
+/// universal bit turned over.
+net::IpPrefix link_local(const net::MacAddress& mac) {
+    const auto& m = mac.octets;
+    const auto first = static_cast<std::uint8_t>(m[0] ^ 2);
+    const std::array<std::uint8_t, 16> octets{0xfe,  0x80, 0,    0,    0,    0,    0,    0,
+                                              first, m[1], m[2], 0xff, 0xfe, m[3], m[4], m[5]};
+    return {net::IpAddress::from_octets(net::IpFamily::ipv6, octets.data()), 64};
 }
 
 Expected<void> add_address(nl_sock& socket, int index, const std::string& name,
@@ -93,6 +97,21 @@ Expected<void> add_address(nl_sock& socket, int index, const std::string& name,
     return {};
 }
 
+/// The kernel asks for IPv6 neighbours from a link-local address only, and an interface may have
+/// none (addrgenmode none), or one that the kernel still probes for duplicates since it made it
+/// when the driver set the interface up.
+Expected<void> replace_link_local(nl_sock& socket, int index, const HostInterface& interface) {
+    const net::IpPrefix address = link_local(interface.mac);
+    const NlAddressHandle local = to_netlink(address);
+    const InterfaceAddressHandle present(rtnl_addr_alloc());
+    if (!local || !present) return failure("cannot add an address: out of memory", interface.name);
+    rtnl_addr_set_ifindex(present.get(), index);
+    rtnl_addr_set_local(present.get(), local.get());
+    // Fails where there is none, which is as good.
+    rtnl_addr_delete(&socket, present.get(), 0);
+    return add_address(socket, index, interface.name, address);
+}
+
 } // namespace
 
 Expected<void> configure_host_interface(const HostInterface& interface) {
@@ -107,11 +126,13 @@ Expected<void> configure_host_interface(const HostInterface& interface) {
     disable_duplicate_address_detection(interface.name);
     if (int code = set_up(kernel, **link, true); code < 0)
         return tl::unexpected(netlink_error("cannot set the interface up", code, interface.name));
+    const int index = rtnl_link_get_ifindex(link->get());
+    bool ipv6 = false;
     for (const net::IpPrefix& prefix : interface.addresses) {
-        const int index = rtnl_link_get_ifindex(link->get());
         if (auto done = add_address(kernel, index, interface.name, prefix); !done) return done;
+        ipv6 = ipv6 || prefix.address.is_ipv6();
     }
-    return {};
+    return ipv6 ? replace_link_local(kernel, index, interface) : Expected<void>();
 }
 
 std::optional<std::string> interface_name(unsigned index) {

@@ -35,6 +35,13 @@ Expected<SocketHandle> open_request_socket() {
     return socket;
 }
 
+Expected<LinkHandle> get_link(nl_sock& socket, const std::string& name) {
+    rtnl_link* answer = nullptr;
+    const int code = rtnl_link_get_kernel(&socket, 0, name.c_str(), &answer);
+    if (code < 0) return tl::unexpected(netlink_error("cannot find the interface", code, name));
+    return LinkHandle(answer);
+}
+
 Error netlink_error(const std::string& what, int code, std::string where) {
     const int reason = std::abs(code);
     const bool forbidden = reason == NLE_PERM || reason == NLE_NOACCESS;

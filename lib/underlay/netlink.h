@@ -37,6 +37,9 @@ using InterfaceAddressHandle = std::unique_ptr<rtnl_addr, Release<rtnl_addr_put>
 /// A connected NETLINK_ROUTE socket for requests, in the calling thread's network namespace.
 Expected<SocketHandle> open_request_socket();
 
+/// The interface as it is now, by its name in the socket's network namespace.
+Expected<LinkHandle> get_link(nl_sock& socket, const std::string& name);
+
 /// @param code what a libnl function returned, negative
 Error netlink_error(const std::string& what, int code, std::string where = {});
 

@@ -54,11 +54,12 @@ TEST(PortDriverTest, AfPacketSlotsHoldAFrameOfTheMtu) {
 }
 
 TEST(PortDriverTest, OperatorsSlotsAreKept) {
-    const std::string given = "net_af_packet0,iface=up0,framesz=16384,blocksz=65536";
+    const std::string given = "net_af_packet0,iface=up0,framesz=16384,blocksz=65536,"
+                              "qdisc_bypass=1";
     EXPECT_EQ(complete_device(given, 1500), given);
     EXPECT_EQ(af_packet_slot_size(given), 16384U);
     EXPECT_EQ(complete_device("net_af_packet0,framesz=8192", 1500),
-              "net_af_packet0,framesz=8192,blocksz=8192");
+              "net_af_packet0,framesz=8192,blocksz=8192,qdisc_bypass=0");
     const std::string block = complete_device("net_af_packet0,blocksz=32768", 1500);
     EXPECT_EQ(device_argument(block, "blocksz"), "32768");
     EXPECT_EQ(device_argument(block, "framesz"), "2048");

@@ -63,6 +63,21 @@ TEST_F(HostInterfaceTest, takes_what_is_there_already) {
     EXPECT_NE(shown("address").find("203.0.113.1/24"), std::string::npos) << "not ours to remove";
 }
 
+TEST_F(HostInterfaceTest, has_a_link_local_address_at_once) {
+    // What a driver does: the kernel makes the address and starts to probe for duplicates.
+    run_batch("link set tap0 address 02:00:00:00:00:42\nlink set tap0 up\n");
+    ASSERT_TRUE(configure_host_interface(wanted()));
+    const std::string text = shown("address");
+    EXPECT_NE(text.find("inet6 fe80::ff:fe00:42/64 scope link nodad"), std::string::npos) << text;
+    EXPECT_EQ(text.find("tentative"), std::string::npos) << text;
+}
+
+TEST_F(HostInterfaceTest, has_a_link_local_address_where_the_kernel_makes_none) {
+    run("ip link set tap0 addrgenmode none");
+    ASSERT_TRUE(configure_host_interface(wanted()));
+    EXPECT_NE(shown("address").find("fe80::ff:fe00:42/64"), std::string::npos) << shown("address");
+}
+
 TEST_F(HostInterfaceTest, errors_say_what_and_where) {
     HostInterface missing = wanted();
     missing.name = "nowhere0";
