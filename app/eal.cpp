@@ -68,6 +68,7 @@ Expected<Eal> Eal::init(const std::string& program, std::vector<std::string> arg
     if (arguments.empty()) arguments = default_eal_arguments();
     arguments.insert(arguments.begin(), program);
     std::vector<char*> argv;
+    argv.reserve(arguments.size() + 1);
     for (std::string& argument : arguments)
         argv.push_back(argument.data());
     argv.push_back(nullptr);

@@ -12,7 +12,7 @@ using shell::Align;
 using shell::column;
 
 /// Mean with one decimal place; "-" of nothing.
-shell::Renderer ratio(std::string dividend, std::string divisor, double factor = 1) {
+shell::Renderer ratio(const std::string& dividend, const std::string& divisor, double factor = 1) {
     return [=](const Json& row) {
         auto under = row.at(divisor).get<double>();
         return under == 0 ? std::string("-")

@@ -98,6 +98,7 @@ Expected<shell::Output> show(const control::Controller& controller, const std::s
     if (tenant != tenants.end())
         return shell::Output{.data = tenant_json(*tenant), .render = render};
     std::vector<std::string> names;
+    names.reserve(tenants.size());
     for (const control::TenantReport& report : tenants)
         names.push_back(report.settings.name);
     return failure("no such tenant", "tenant " + name, "there are: " + name_list(names));

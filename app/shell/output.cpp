@@ -81,7 +81,10 @@ std::string render_pairs(const std::vector<std::pair<std::string, std::string>>&
     std::string out;
     for (const auto& [label, value] : pairs) {
         if (value.empty()) continue;
-        out += label + std::string(widest - width(label) + column_gap, ' ') + value + '\n';
+        out += label;
+        out.append(widest - width(label) + column_gap, ' ');
+        out += value;
+        out += '\n';
     }
     return out;
 }

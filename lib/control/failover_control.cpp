@@ -58,7 +58,7 @@ Expected<failover::Switch> FailoverControl::request_switch() {
 Error FailoverControl::refusal(failover::SwitchRefusal why) const {
     Error error{std::string(to_string(why)), {}, {}};
     if (why != failover::SwitchRefusal::backup_not_usable) return error;
-    for (failover::UplinkIndex uplink = 0; uplink < names_.size(); ++uplink) {
+    for (const overlay::UplinkIndex uplink : overlay::all_uplinks) {
         if (machine_.usable(uplink)) continue;
         bool down_by_operator = !machine_.administratively_up(uplink);
         error.what += fmt::format("{} {} is {}", error.where.empty() ? ":" : ",", names_[uplink],

@@ -23,14 +23,14 @@ LinkWatch::~LinkWatch() {
 Expected<void> LinkWatch::start(std::chrono::milliseconds poll_interval) {
     for (State& state : states_)
         if (auto watched = watch_carrier(state); !watched) return watched;
-    for (overlay::UplinkIndex uplink = 0; uplink < states_.size(); ++uplink) {
+    for (const overlay::UplinkIndex uplink : overlay::all_uplinks) {
         evaluate(uplink);
         spdlog::info("uplink {}: link is {} ({})", states_[uplink].link.uplink,
                      states_[uplink].up ? "up" : "down", source_text(uplink));
     }
     started_ = true;
     timer_ = loop_.every(poll_interval, [this] {
-        for (overlay::UplinkIndex uplink = 0; uplink < states_.size(); ++uplink)
+        for (const overlay::UplinkIndex uplink : overlay::all_uplinks)
             evaluate(uplink);
     });
     return {};
@@ -55,7 +55,7 @@ Expected<void> LinkWatch::watch_carrier(State& state) {
 }
 
 void LinkWatch::carrier(const std::string& interface, bool up) {
-    for (overlay::UplinkIndex uplink = 0; uplink < states_.size(); ++uplink) {
+    for (const overlay::UplinkIndex uplink : overlay::all_uplinks) {
         State& state = states_[uplink];
         if (!state.watches_carrier || state.link.interface != interface) continue;
         state.carrier = up;

@@ -35,7 +35,7 @@ PortReport describe(const AttachedPort& attached, const datapath::SoftwarePath& 
 NextHopReport describe(const overlay::NextHopRow& row, bool configured,
                        const FailoverControl& failover) {
     NextHopReport report{row.address, configured, {}};
-    for (overlay::UplinkIndex i = 0; i < row.links.size(); ++i) {
+    for (const overlay::UplinkIndex i : overlay::all_uplinks) {
         auto& link = report.links.emplace_back();
         link.uplink = failover.name(i);
         if (!row.links[i]) continue;
@@ -120,6 +120,7 @@ std::vector<VtepReport> RunningController::vteps() const {
                 remote[row->address].tenants.push_back(tenant->row.name);
     }
     std::vector<VtepReport> reports;
+    reports.reserve(local.size() + remote.size());
     for (auto& [address, report] : local)
         reports.push_back(std::move(report));
     for (auto& [address, report] : remote) {

@@ -63,7 +63,7 @@ enum class DropReason : std::uint8_t {
 };
 
 inline constexpr std::size_t drop_reason_count = 0
-#define X(id, name, text) +1
+#define X(id, name, text) +1 // NOLINT(bugprone-macro-parentheses): terms of a sum
     SALLYPORT_DROP_REASONS(X)
 #undef X
     ;

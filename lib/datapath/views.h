@@ -93,6 +93,7 @@ struct LocalEndpoint {
     net::IpAddress address;
     std::uint16_t udp_port = 0;
 
+    // NOLINTNEXTLINE(modernize-use-nullptr): clang-tidy 14 takes the result for a pointer
     auto operator<=>(const LocalEndpoint&) const = default;
 };
 

@@ -136,6 +136,7 @@ struct Worker {
 /// The worker that a node runs on.
 inline Worker& worker_of(rte_node* node) {
     Worker* worker;
+    // NOLINTNEXTLINE(bugprone-sizeof-expression): the pointer is what is kept there
     std::memcpy(&worker, node->ctx, sizeof worker);
     return *worker;
 }

@@ -36,7 +36,7 @@ void parse_ipv4(Frame& frame, const std::uint8_t* l3, std::size_t readable, std:
         frame.fault = FrameFault::truncated;
         return;
     }
-    const std::size_t header_length = (l3[0] & 0x0fU) * 4U;
+    const std::size_t header_length = ipv4_header_length(l3[0]);
     const std::size_t total_length = load_be16(l3 + offsetof(rte_ipv4_hdr, total_length));
     if ((l3[0] >> 4) != 4 || header_length < sizeof(rte_ipv4_hdr) || total_length < header_length
         || total_length > length || header_length > readable) {

@@ -22,7 +22,7 @@ constexpr std::uint8_t vxlan_flag_i = 0x08;
 bool parse_ipv4(Outer& outer, const std::uint8_t* ip, std::size_t readable, std::size_t length) {
     outer.kind = OuterKind::malformed;
     if (readable < sizeof(rte_ipv4_hdr)) return false;
-    const std::size_t header_length = (ip[0] & 0x0fU) * 4U;
+    const std::size_t header_length = ipv4_header_length(ip[0]);
     const std::size_t total_length = load_be16(ip + offsetof(rte_ipv4_hdr, total_length));
     if ((ip[0] >> 4) != 4 || header_length < sizeof(rte_ipv4_hdr) || header_length > readable
         || total_length < header_length || total_length > length)

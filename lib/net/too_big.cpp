@@ -33,7 +33,7 @@ bool may_answer(const IpAddress& source, const IpAddress& destination) {
 }
 
 bool may_answer_ipv4(std::span<const std::uint8_t> ip) {
-    const std::size_t header_length = (ip[0] & 0x0fU) * 4U;
+    const std::size_t header_length = ipv4_header_length(ip[0]);
     if (load_be16(&ip[offsetof(rte_ipv4_hdr, fragment_offset)]) & RTE_IPV4_HDR_OFFSET_MASK)
         return false;
     if (ip[offsetof(rte_ipv4_hdr, next_proto_id)] == IPPROTO_ICMP

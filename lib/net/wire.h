@@ -2,6 +2,7 @@
 // Loads and stores at unaligned places of a packet.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
 
@@ -17,6 +18,11 @@ inline T load(const std::uint8_t* from) {
 template<class T>
 inline void store(std::uint8_t* to, T value) {
     std::memcpy(to, &value, sizeof value);
+}
+
+/// Octets of an IPv4 header whose first octet is given (RFC 791 section 3.1, IHL).
+constexpr std::size_t ipv4_header_length(std::uint8_t first) {
+    return std::size_t{4} * (first & 0x0fU);
 }
 
 /// Network byte order to host byte order, and back.

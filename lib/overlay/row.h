@@ -24,6 +24,7 @@ using NextHopId = std::uint32_t;
 
 inline constexpr std::size_t uplink_count = 2;
 using UplinkIndex = std::uint8_t;
+inline constexpr std::array<UplinkIndex, uplink_count> all_uplinks{0, 1};
 
 /// A tenant: one VXLAN segment.
 struct TenantRow {
