@@ -91,7 +91,8 @@ class TenantRun {
 };
 
 /// The lookups of a batch. Not all packets need both: a source that was confirmed this second, and
-/// a destination that is a group, are not looked up.
+/// a destination that is a group, are not looked up. Packets of one flow come in runs, and share
+/// theirs.
 class Lookups {
   public:
     explicit Lookups(Worker& worker)
@@ -101,12 +102,12 @@ class Lookups {
         const std::uint64_t destination = mac_word(octets(packet));
         destination_[index] = no_lookup;
         if ((destination & multicast_bit) == 0)
-            destination_[index] = add(fdb_key(in.tenant, destination));
+            destination_[index] = add(fdb_key(in.tenant, destination), last_destination_);
         const FdbKey source = fdb_key(in.tenant, mac_word(octets(packet) + 6));
         source_[index] = worker_.station_cache.confirmed(source, place_of(origin_of(in)),
                                                          generation_, worker_.now_seconds)
                              ? no_lookup
-                             : add(source);
+                             : add(source, last_source_);
     }
     void resolve() {
         if (count_ > 0) hits_ = worker_.tables->fdb->lookup(keys_, count_, words_);
@@ -137,9 +138,12 @@ class Lookups {
   private:
     static constexpr std::uint8_t no_lookup = 0xff;
 
-    std::uint8_t add(FdbKey key) {
-        keys_[count_] = key;
-        return count_++;
+    std::uint8_t add(FdbKey key, std::uint8_t& last) {
+        if (last == no_lookup || keys_[last] != key) {
+            last = count_++;
+            keys_[last] = key;
+        }
+        return last;
     }
     [[nodiscard]] std::optional<FdbEntry> entry(std::uint8_t lookup) const {
         if (lookup == no_lookup || (hits_ >> lookup & 1) == 0) return std::nullopt;
@@ -149,6 +153,8 @@ class Lookups {
     Worker& worker_;
     std::uint32_t generation_;
     std::uint8_t count_ = 0;
+    std::uint8_t last_destination_ = no_lookup;
+    std::uint8_t last_source_ = no_lookup;
     std::uint64_t hits_ = 0;
     std::uint8_t destination_[batch];
     std::uint8_t source_[batch];
