@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "underlay/transmit_queue.h"
-
 #include "network_namespace.h"
+#include "underlay/transmit_queue.h"
 
 namespace sallyport::underlay {
 namespace {
