@@ -25,7 +25,7 @@ suites (default: ${all_suites[*]}):
   unit       unit tests, built with g++
   sanitize   unit tests, built with AddressSanitizer and UndefinedBehaviorSanitizer
   dts        end-to-end suites against the sanitized process
-  smoke      a few of the end-to-end suites against the plain process
+  smoke      one of the end-to-end suites against the plain process
   fuzz       fuzz targets with their corpora, built with clang
   format     clang-format
   tidy       clang-tidy (not in the default)
@@ -102,7 +102,8 @@ build() {
     return 1
 }
 
-plain_build() { build "$folder"; }
+# Without debug information, which takes a quarter of the time; the sanitized build has it.
+plain_build() { build "$folder" -Ddebug=false -Doptimization=2; }
 
 sanitized_build() {
     build "$folder-sanitize" -Db_sanitize=address,undefined -Db_lundef=false -Doptimization=1 \
@@ -193,8 +194,7 @@ run_dts() {
 }
 
 run_smoke() {
-    plain_build && end_to_end plain "$folder" tests/TestSuite_two_hypervisors.py \
-        tests/TestSuite_vxlan_linux_peer.py
+    plain_build && end_to_end plain "$folder" tests/TestSuite_two_hypervisors.py
 }
 
 run_fuzz() {
