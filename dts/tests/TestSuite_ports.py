@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -19,12 +20,9 @@ KINDS = {"tap": "net_tap", "veth": "net_af_packet", "vhost-user": "net_vhost",
          "virtio-user": "net_virtio_user"}
 
 
-@pytest.fixture(scope="class", params=[(kind, workers) for kind in KINDS for workers in (1, 2)
-                                       if workers == 1 or kind in ("tap", "vhost-user")],
-                ids=lambda p: f"{p[0]}-{p[1]}-worker")
-def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
+@contextmanager
+def port_lab(kind: str, workers: int = 1) -> Iterator[Lab]:
     """VM `under` on the port type under test, `beside` on a veth, `far` behind a Linux peer."""
-    kind, workers = request.param
     with Lab() as lab:
         peer = lab.peer("peer1", 11)
         hv1 = lab.hypervisor("hv1", 1, workers)
@@ -33,6 +31,16 @@ def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
         hv1.vm("blue", "beside", 2, "veth")
         peer.vm("far", BLUE, vm_mac(3), vm_addresses(3), [hv1.vtep])
         lab.start()
+        yield lab
+
+
+@pytest.fixture(scope="class", params=[(kind, workers) for kind in KINDS for workers in (1, 2)
+                                       if workers == 1 or kind in ("tap", "vhost-user")],
+                ids=lambda p: f"{p[0]}-{p[1]}-worker")
+def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
+    """Every port type, and two workers where a port has more than one queue."""
+    kind, workers = request.param
+    with port_lab(kind, workers) as lab:
         yield lab
 
 
@@ -124,14 +132,7 @@ class TestGuest:
         """As above, with `under` in qemu behind vhost-user."""
         if reason := guest_vm.why_not():
             pytest.skip(reason)
-        with Lab() as lab:
-            peer = lab.peer("peer1", 11)
-            hv1 = lab.hypervisor("hv1", 1)
-            hv1.tenant("blue", BLUE, [peer.vtep])
-            hv1.vm("blue", "under", 1, "guest")
-            hv1.vm("blue", "beside", 2, "veth")
-            peer.vm("far", BLUE, vm_mac(3), vm_addresses(3), [hv1.vtep])
-            lab.start()
+        with port_lab("guest") as lab:
             yield lab
 
     @pytest.mark.parametrize("other", ["far", "beside"])
@@ -174,9 +175,8 @@ class TestFarEnd:
             * The large ones are lost, the small ones answered, and the send ring is not full.
         """
         with Lab() as lab:
-            peer = lab.peer("peer1", 11)
             hv1 = lab.hypervisor("hv1", 1)
-            hv1.tenant("blue", BLUE, [peer.vtep])
+            hv1.tenant("blue", BLUE, [])
             small = hv1.vm("blue", "small", 1, "veth")
             beside = hv1.vm("blue", "beside", 2, "veth")
             lab.start()
@@ -200,14 +200,10 @@ class TestReconnect:
         Verify:
             * The process lives, others are not disturbed, and the VM is reached again.
         """
-        with Lab() as lab:
-            peer = lab.peer("peer1", 11)
-            hv1 = lab.hypervisor("hv1", 1)
-            hv1.tenant("blue", BLUE, [peer.vtep])
-            under = hv1.vm("blue", "under", 1, "vhost-user")
-            beside = hv1.vm("blue", "beside", 2, "veth")
-            far = peer.vm("far", BLUE, vm_mac(3), vm_addresses(3), [hv1.vtep])
-            lab.start()
+        with port_lab("vhost-user") as lab:
+            vms = lab.hypervisors[0].vms
+            under, beside = vms["under"], vms["beside"]
+            far = lab.peers["peer1"].vms["far"]
             assert isinstance(under, TestpmdVm)
             assert_pings(under, far.ip)
             for _ in range(2):

@@ -77,14 +77,20 @@ net::IpPrefix link_local(const net::MacAddress& mac) {
     return {net::IpAddress::from_octets(net::IpFamily::ipv6, octets.data()), 64};
 }
 
-Expected<void> add_address(nl_sock& socket, int index, const std::string& name,
-                           const net::IpPrefix& prefix) {
+/// Absent only when memory is.
+InterfaceAddressHandle interface_address(int index, const net::IpPrefix& prefix) {
     const NlAddressHandle local = to_netlink(prefix);
-    const InterfaceAddressHandle address(rtnl_addr_alloc());
-    if (!local || !address)
-        return failure("cannot add " + prefix.to_string() + ": out of memory", name);
+    InterfaceAddressHandle address(rtnl_addr_alloc());
+    if (!local || !address) return {};
     rtnl_addr_set_ifindex(address.get(), index);
     rtnl_addr_set_local(address.get(), local.get());
+    return address;
+}
+
+Expected<void> add_address(nl_sock& socket, int index, const std::string& name,
+                           const net::IpPrefix& prefix) {
+    const InterfaceAddressHandle address = interface_address(index, prefix);
+    if (!address) return failure("cannot add " + prefix.to_string() + ": out of memory", name);
     if (prefix.address.is_ipv6()) rtnl_addr_set_flags(address.get(), IFA_F_NODAD);
     const int code = rtnl_addr_add(&socket, address.get(), 0);
     if (code < 0 && code != -NLE_EXIST) {
@@ -102,13 +108,9 @@ Expected<void> add_address(nl_sock& socket, int index, const std::string& name,
 /// when the driver set the interface up.
 Expected<void> replace_link_local(nl_sock& socket, int index, const HostInterface& interface) {
     const net::IpPrefix address = link_local(interface.mac);
-    const NlAddressHandle local = to_netlink(address);
-    const InterfaceAddressHandle present(rtnl_addr_alloc());
-    if (!local || !present) return failure("cannot add an address: out of memory", interface.name);
-    rtnl_addr_set_ifindex(present.get(), index);
-    rtnl_addr_set_local(present.get(), local.get());
     // Fails where there is none, which is as good.
-    rtnl_addr_delete(&socket, present.get(), 0);
+    if (const auto present = interface_address(index, address))
+        rtnl_addr_delete(&socket, present.get(), 0);
     return add_address(socket, index, interface.name, address);
 }
 

@@ -187,12 +187,17 @@ class VirtioUser {
     std::uint16_t port_ = 0;
 };
 
-TEST_F(ControllerTest, ADriverThatTellsOfItsLinkIsHeardLongBeforeTheNextPoll) {
-    auto socket = folder / "vhost.sock";
+/// p1 is a vhost-user port, whose driver tells of its link; nobody asks for it in between.
+config::Settings vhost_uplink(const std::filesystem::path& socket) {
     auto settings = two_uplinks();
     settings.uplinks[1].device = fmt::format("net_vhost_p1,iface={},queues=1", socket.string());
     settings.failover.poll_interval = 1h;
-    start(settings);
+    return settings;
+}
+
+TEST_F(ControllerTest, ADriverThatTellsOfItsLinkIsHeardLongBeforeTheNextPoll) {
+    auto socket = folder / "vhost.sock";
+    start(vhost_uplink(socket));
     EXPECT_EQ(controller->failover().uplinks[1].link_source, "driver event");
     EXPECT_FALSE(controller->failover().uplinks[1].link_up);
     {
@@ -206,10 +211,7 @@ TEST_F(ControllerTest, ADriverThatTellsOfItsLinkIsHeardLongBeforeTheNextPoll) {
 
 TEST_F(ControllerTest, ADriverEventThatWaitsWhenTheControllerEndsIsHarmless) {
     auto socket = folder / "vhost.sock";
-    auto settings = two_uplinks();
-    settings.uplinks[1].device = fmt::format("net_vhost_p1,iface={},queues=1", socket.string());
-    settings.failover.poll_interval = 1h;
-    start(settings);
+    start(vhost_uplink(socket));
     {
         VirtioUser guest(socket);
         // The driver's word shows that its event was raised; nobody ran the loop to hear it.
