@@ -44,6 +44,7 @@ void parse_ipv4(Frame& frame, const std::uint8_t* l3, std::size_t readable, std:
         return;
     }
     frame.l3 = L3::ipv4;
+    frame.l3_length = static_cast<std::uint32_t>(total_length);
     frame.traffic_class = l3[offsetof(rte_ipv4_hdr, type_of_service)];
     const std::uint8_t protocol = l3[offsetof(rte_ipv4_hdr, next_proto_id)];
     std::uint32_t hash = rte_hash_crc_8byte(
@@ -67,6 +68,7 @@ void parse_ipv6(Frame& frame, const std::uint8_t* l3, std::size_t readable, std:
         return;
     }
     frame.l3 = L3::ipv6;
+    frame.l3_length = static_cast<std::uint32_t>(sizeof(rte_ipv6_hdr) + payload);
     frame.traffic_class = static_cast<std::uint8_t>((load_be16(l3) >> 4) & 0xff);
     const std::uint8_t protocol = l3[offsetof(rte_ipv6_hdr, proto)];
     std::uint32_t hash = hash_seed ^ protocol;
@@ -104,6 +106,7 @@ Frame parse_frame(const std::uint8_t* data, std::size_t contiguous, std::size_t 
         offset += vlan_tag_length;
     }
     frame.l3_offset = static_cast<std::uint16_t>(offset);
+    frame.l3_length = static_cast<std::uint32_t>(length - offset);
     if (ether_type == RTE_ETHER_TYPE_IPV4)
         parse_ipv4(frame, data + offset, contiguous - offset, length - offset);
     else if (ether_type == RTE_ETHER_TYPE_IPV6)

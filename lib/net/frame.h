@@ -27,6 +27,9 @@ struct Frame {
     bool tagged = false;
     /// Start of what the (innermost) EtherType announces.
     std::uint16_t l3_offset = 0;
+    /// Octets of the IP packet as its header counts them, Ethernet padding left out; else all that
+    /// follow l3_offset.
+    std::uint32_t l3_length = 0;
     /// Equal for all packets of a flow, fragments of one datagram included: addresses and protocol,
     /// and ports where no fragment header hides them; MACs and EtherType where it is not IP.
     std::uint32_t flow_hash = 0;

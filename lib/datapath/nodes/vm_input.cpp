@@ -57,8 +57,7 @@ rte_edge_t admit(const Binding& binding, const rte_mbuf* packet, PacketMeta& out
     out.l3_offset = frame.l3_offset;
     out.traffic_class = frame.traffic_class;
     out.flow_hash = frame.flow_hash;
-    const std::uint32_t size = packet->pkt_len - frame.l3_offset;
-    return size > binding.tenant->mtu ? to_mtu_exceeded : to_fdb_lookup;
+    return frame.l3_length > binding.tenant->mtu ? to_mtu_exceeded : to_fdb_lookup;
 }
 
 std::uint16_t process(rte_graph* graph, rte_node* node, void** packets, std::uint16_t count) {

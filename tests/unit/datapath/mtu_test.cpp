@@ -49,6 +49,16 @@ TEST_F(MtuTest, TheLargestPassesAndOneMoreDoesNot) {
     }
 }
 
+TEST_F(MtuTest, PaddingIsNotOfTheIpPacket) {
+    change_tenant([](auto& changed) { changed.mtu = 600; });
+    for (const IpFamily family : {IpFamily::ipv4, IpFamily::ipv6}) {
+        Octets padded = of_size(600, family);
+        padded.resize(padded.size() + 7);
+        send(a(), padded);
+        EXPECT_EQ(sent()["b"], std::vector<Octets>{padded});
+    }
+}
+
 TEST_F(MtuTest, Ipv4AnswerOctetByOctet) {
     for (const std::size_t size : {1501U, 1502U, 1582U}) {
         const Octets original = of_size(size);

@@ -110,6 +110,7 @@ ReferenceSwitch::Inner ReferenceSwitch::parse(const Octets& frame) {
         inner.l3 += 4;
     }
     const std::size_t left = frame.size() - inner.l3;
+    inner.length = left;
     if (type == 0x0800) {
         inner.truncated = true;
         if (left < 20 || frame[inner.l3] >> 4 != 4) return inner;
@@ -117,12 +118,14 @@ ReferenceSwitch::Inner ReferenceSwitch::parse(const Octets& frame) {
         if (header < 20 || total < header || total > left) return inner;
         inner.truncated = false;
         inner.ip_version = 4;
+        inner.length = total;
         inner.traffic_class = frame[inner.l3 + 1];
     } else if (type == 0x86dd) {
         inner.truncated =
             left < 40 || frame[inner.l3] >> 4 != 6 || 40 + get16(frame, inner.l3 + 4) > left;
         if (inner.truncated) return inner;
         inner.ip_version = 6;
+        inner.length = 40U + get16(frame, inner.l3 + 4);
         inner.traffic_class = static_cast<std::uint8_t>(get16(frame, inner.l3) >> 4);
     }
     return inner;
@@ -142,8 +145,7 @@ void ReferenceSwitch::from_vm(overlay::VmPortId id, const Octets& frame) {
         return drop("source-mac-spoofed");
     if (inner.tagged && !tenant.pass_inner_vlan) return drop("inner-vlan");
     if (inner.truncated) return drop("frame-truncated");
-    if (frame.size() - inner.l3 > tenant.mtu)
-        return too_large(port->second.name, frame, inner, tenant.mtu);
+    if (inner.length > tenant.mtu) return too_large(port->second.name, frame, inner, tenant.mtu);
     forward(tenant, {id}, frame);
 }
 

@@ -55,6 +55,8 @@ class ReferenceSwitch {
         bool truncated = false;
         int ip_version = 0;
         std::size_t l3 = 0;
+        /// Of the IP packet, or of all behind the EtherType.
+        std::size_t length = 0;
         std::uint8_t traffic_class = 0;
     };
     struct Outer;
