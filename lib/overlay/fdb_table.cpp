@@ -5,17 +5,17 @@
 
 namespace sallyport::overlay {
 
+MacHash::MacHash() {
+    std::random_device random;
+    key_ = static_cast<std::uint64_t>(random()) << 32 | random();
+}
+
 std::size_t MacHash::operator()(const net::MacAddress& mac) const noexcept {
     // The finalizer of splitmix64: every bit of the key and the address reaches every bit.
     std::uint64_t value = mac.to_u64() ^ key_;
     value = (value ^ value >> 30) * 0xbf58476d1ce4e5b9U;
     value = (value ^ value >> 27) * 0x94d049bb133111ebU;
     return value ^ value >> 31;
-}
-
-FdbTable::FdbTable() {
-    std::random_device random;
-    hash_key_ = static_cast<std::uint64_t>(random()) << 32 | random();
 }
 
 std::optional<FdbRow> FdbTable::find(TenantId tenant, const net::MacAddress& mac) const {
@@ -27,7 +27,7 @@ std::optional<FdbRow> FdbTable::find(TenantId tenant, const net::MacAddress& mac
 
 void FdbTable::put(const FdbRow& row, TimePoint now) {
     while (tenants_.size() <= row.tenant)
-        tenants_.emplace_back(0, MacHash(hash_key_));
+        tenants_.emplace_back(0, hash_);
     const auto [place, added] = tenants_[row.tenant].try_emplace(row.mac);
     Entry& entry = place->second;
     const bool was_learned = !added && entry.origin == FdbOrigin::learned;

@@ -17,7 +17,8 @@ namespace sallyport::overlay {
 /// Hash of MAC addresses, which VMs choose: keyed, so that none can be chosen to collide.
 class MacHash {
   public:
-    explicit MacHash(std::uint64_t key) : key_(key) {}
+    /// With a key of its own.
+    MacHash();
     std::size_t operator()(const net::MacAddress& mac) const noexcept;
 
   private:
@@ -27,8 +28,6 @@ class MacHash {
 class FdbTable {
   public:
     using TimePoint = std::chrono::steady_clock::time_point;
-
-    FdbTable();
 
     [[nodiscard]] std::optional<FdbRow> find(TenantId tenant, const net::MacAddress& mac) const;
     /// New, or instead of the entry of the same tenant and MAC.
@@ -62,7 +61,7 @@ class FdbTable {
 
     void forget_learned(std::uint32_t index);
 
-    std::uint64_t hash_key_;
+    MacHash hash_;
     std::vector<Map> tenants_;
     std::vector<ForwardingState::LearnedEntry> learned_;
     std::size_t size_ = 0;
