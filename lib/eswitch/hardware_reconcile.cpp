@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// From the rules that are there to those that are wanted: what packets meet last is made first, and
+// broken last.
+#include "eswitch/hardware_path.h"
+#include "eswitch/rule_owner.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <spdlog/spdlog.h>
+
+namespace sallyport::eswitch {
+
+namespace {
+
+/// Tried again in one go at most, so that one change of a row costs the same with any number of
+/// refused ones.
+constexpr std::size_t most_retries = 64;
+
+constexpr const char* gate_remedy = "restart the process";
+
+} // namespace
+
+Expected<void> HardwarePath::reconcile() {
+    const std::uint32_t before = rules_.counts().rules;
+    make_next_hops();
+    make_entries();
+    make_rest();
+    make_uplinks();
+    break_old();
+    if (rules_.counts().rules < before)
+        retry_refused(std::min<std::size_t>(before - rules_.counts().rules, most_retries));
+    refused_.insert(refused_.end(), newly_refused_.begin(), newly_refused_.end());
+    newly_refused_.clear();
+    if (rules_.death().empty()) return {};
+    return failure(rules_.death(), "hardware path", gate_remedy);
+}
+
+void HardwarePath::make_next_hops() {
+    const auto marked = marked_next_hops_.take();
+    for (const overlay::NextHopId id : marked) {
+        NextHopState* const next_hop = next_hops_.find(id);
+        if (next_hop == nullptr) continue;
+        next_hop->refused.clear();
+        WantedRules wanted;
+        want(wanted, *next_hop);
+        rules_.change(next_hop->rules, wanted.specs(), owner_of(OwnerKind::next_hop, id));
+    }
+    if (marked.empty()) return;
+    handle(rules_.make());
+    for (const overlay::NextHopId id : marked) {
+        NextHopState* const next_hop = next_hops_.find(id);
+        if (next_hop == nullptr) continue;
+        const bool usable = rules_.in_hardware(next_hop->rules[0]);
+        if (std::exchange(next_hop->usable, usable) == usable) continue;
+        for (const overlay::VtepId vtep : next_hop->vteps)
+            for (const TunnelId tunnel : vteps_.find(vtep)->tunnels)
+                mark(tunnels_.find(tunnel)->entries);
+    }
+}
+
+void HardwarePath::make_entries() {
+    for (const FdbEntryId id : marked_entries_.take())
+        if (!entries_[id].mac.is_zero()) install_entry(id);
+}
+
+void HardwarePath::install_entry(FdbEntryId id) {
+    FdbEntry& entry = entries_[id];
+    entry.refused = false;
+    WantedRules wanted;
+    want(wanted, entry);
+    rules_.change(entry.rules, wanted.specs(), owner_of(OwnerKind::entry, id));
+    set_reason(entry, wanted.why_missing() == nullptr ? "" : wanted.why_missing());
+}
+
+void HardwarePath::make_rest() {
+    for (const std::uint32_t id : marked_classes_.take()) {
+        LengthClassState* const length_class = length_classes_.find(id);
+        if (length_class == nullptr || length_class->tenants == 0) continue;
+        length_class->refused.clear();
+        WantedRules wanted;
+        want_length_class(wanted, id, *length_class);
+        rules_.change(length_class->rules, wanted.specs(), owner_of(OwnerKind::length_class, id));
+    }
+    for (const TunnelId id : marked_tunnels_.take()) {
+        TunnelState* const tunnel = tunnels_.find(id);
+        if (tunnel == nullptr || tunnel->gone) continue;
+        tunnel->refused.clear();
+        WantedRules wanted;
+        want(wanted, id, *tunnel);
+        rules_.change(tunnel->rules, wanted.specs(), owner_of(OwnerKind::tunnel, id));
+    }
+    for (const std::uint32_t id : marked_tenants_.take()) {
+        TenantState* const tenant = tenants_.find(static_cast<overlay::TenantId>(id));
+        if (tenant == nullptr) continue;
+        tenant->refused.clear();
+        WantedRules wanted;
+        want(wanted, *tenant);
+        rules_.change(tenant->rules, wanted.specs(), owner_of(OwnerKind::tenant, id));
+    }
+    for (const std::uint32_t id : marked_vm_ports_.take()) {
+        VmPortState* const vm_port = vm_ports_.find(static_cast<overlay::VmPortId>(id));
+        if (vm_port == nullptr) continue;
+        vm_port->refused.clear();
+        WantedRules wanted;
+        want(wanted, *vm_port);
+        rules_.change(vm_port->rules, wanted.specs(), owner_of(OwnerKind::vm_port, id));
+    }
+}
+
+void HardwarePath::make_uplinks() {
+    if (std::exchange(uplinks_marked_, false)) {
+        for (const overlay::UplinkIndex index : overlay::all_uplinks) {
+            uplinks_[index].refused.clear();
+            WantedRules wanted;
+            want(wanted, index);
+            rules_.change(uplinks_[index].rules, wanted.specs(),
+                          owner_of(OwnerKind::uplink, index));
+        }
+    }
+    handle(rules_.make());
+}
+
+void HardwarePath::break_old() {
+    rules_.break_retired();
+    for (const TunnelId id : std::exchange(gone_tunnels_, {}))
+        tunnels_.remove(id);
+    for (const std::uint32_t id : std::exchange(gone_classes_, {}))
+        length_classes_.remove(id);
+    if (rules_.counts().stuck + rules_.counts().stranded > 0 && closed_.empty())
+        close("the NIC would not destroy a rule that is not wanted any more");
+}
+
+void HardwarePath::retry_refused(std::size_t most) {
+    bool tried = false;
+    for (; most > 0 && !refused_.empty(); refused_.pop_back()) {
+        const FdbEntryId id = refused_.back();
+        if (entries_[id].mac.is_zero() || !entries_[id].refused) continue;
+        install_entry(id);
+        tried = true;
+        --most;
+    }
+    if (!tried) return;
+    handle(rules_.make());
+    rules_.break_retired();
+}
+
+void HardwarePath::close(std::string why) {
+    spdlog::error("hardware path: {}; all traffic goes by software until the process is restarted",
+                  why);
+    closed_ = std::move(why);
+    // No rule beyond group 0 matters once no packet comes there.
+    vm_ports_.for_each([this](VmPortState& vm_port) {
+        rules_.change(vm_port.rules, {}, owner_of(OwnerKind::vm_port, vm_port.row.id));
+    });
+    for (const overlay::UplinkIndex index : overlay::all_uplinks)
+        rules_.change(uplinks_[index].rules, {}, owner_of(OwnerKind::uplink, index));
+    rules_.break_retired();
+}
+
+void HardwarePath::handle(const std::vector<InstalledRules::Refusal>& refusals) {
+    for (const InstalledRules::Refusal& refusal : refusals) {
+        const std::uint32_t id = id_of(refusal.owner);
+        const auto give_up = [&](auto& state) {
+            state.refused = refusal.reason;
+            rules_.change(state.rules, {}, refusal.owner);
+        };
+        switch (kind_of(refusal.owner)) {
+        case OwnerKind::uplink:
+            give_up(uplinks_[id]);
+            break;
+        case OwnerKind::tenant:
+            give_up(*tenants_.find(static_cast<overlay::TenantId>(id)));
+            break;
+        case OwnerKind::vm_port:
+            give_up(*vm_ports_.find(static_cast<overlay::VmPortId>(id)));
+            break;
+        case OwnerKind::tunnel:
+            give_up(*tunnels_.find(id));
+            break;
+        case OwnerKind::next_hop:
+            give_up(*next_hops_.find(id));
+            break;
+        case OwnerKind::length_class:
+            give_up(*length_classes_.find(id));
+            break;
+        case OwnerKind::entry:
+            refuse_entry(id, refusal.reason);
+            break;
+        }
+    }
+}
+
+void HardwarePath::refuse_entry(FdbEntryId id, const std::string& reason) {
+    FdbEntry& entry = entries_[id];
+    rules_.change(entry.rules, {}, owner_of(OwnerKind::entry, id));
+    set_reason(entry, reason);
+    if (std::exchange(entry.refused, true)) return;
+    newly_refused_.push_back(id);
+}
+
+void HardwarePath::set_reason(FdbEntry& entry, std::string_view reason) {
+    const auto found = std::find(reasons_.begin(), reasons_.end(), reason);
+    entry.reason = static_cast<std::uint16_t>(found - reasons_.begin());
+    if (found != reasons_.end()) return;
+    // A driver has few messages; should one ever put numbers into them, the last one stands for
+    // all.
+    constexpr std::size_t most_reasons = 256;
+    if (reasons_.size() < most_reasons)
+        reasons_.emplace_back(reason);
+    else
+        entry.reason = most_reasons - 1;
+}
+
+} // namespace sallyport::eswitch

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What a VM sends: the port's number becomes the tag.
+#include "eswitch/stages/stage.h"
+
+namespace sallyport::eswitch {
+
+namespace {
+
+void write_pattern(PatternBuilder& out, std::uint8_t, const RuleMatch& match,
+                   const PipelineSettings&) {
+    out.represented_port(match.port);
+}
+
+void write_actions(ActionsBuilder& out, std::uint8_t, const RuleEffect& effect) {
+    out.count();
+    out.set_tag(effect.tag);
+    out.jump(group::vm_station);
+}
+
+} // namespace
+
+const Stage from_vm_stage{"from-vm",     group::origin, 0, Origin::any, 1, 1,
+                          write_pattern, write_actions};
+
+} // namespace sallyport::eswitch
