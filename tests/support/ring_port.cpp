@@ -23,9 +23,9 @@ rte_ring* make_ring(const std::string& name, unsigned size) {
 RingPort::RingPort(const std::string& name, datapath::PortRole role, std::uint16_t mtu,
                    rte_mempool* pool, std::uint16_t queues, unsigned ring_size)
     : pool_(pool) {
-    // DPDK keeps names for the whole process.
+    // DPDK keeps names for the whole process; the dash parts "vm1" and 23 from "vm12" and 3.
     static unsigned instances = 0;
-    const std::string unique = name + std::to_string(instances++);
+    const std::string unique = name + "-" + std::to_string(instances++);
     for (std::uint16_t queue = 0; queue < queues; ++queue) {
         const std::string suffix = unique + "q" + std::to_string(queue);
         to_path_.push_back(make_ring("rx" + suffix, ring_size));

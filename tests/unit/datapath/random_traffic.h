@@ -26,11 +26,12 @@ class RandomTraffic {
     Octets vm_frame();
     /// What may come from the underlay.
     Octets underlay_frame();
+    /// Changes some of the first @p region octets, or the length.
+    void mutate(Octets& frame, std::size_t region);
 
   private:
     net::MacAddress destination();
     Octets inner_frame();
-    void mutate(Octets& frame, std::size_t region);
 
     std::mt19937 random_;
 };

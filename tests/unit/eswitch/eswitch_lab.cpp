@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "eswitch_lab.h"
+
+namespace sallyport::testing {
+
+using namespace eswitch;
+
+namespace {
+
+constexpr std::uint16_t most_vm_ports = 32;
+constexpr std::uint32_t queue_size = 128;
+
+} // namespace
+
+Settings EswitchLab::small_settings() {
+    Settings settings;
+    settings.tenants = 16;
+    settings.vm_ports = most_vm_ports;
+    settings.tunnels = 64;
+    settings.next_hops = 16;
+    settings.fdb_entries = 1024;
+    return settings;
+}
+
+EswitchLab::EswitchLab(const Settings& settings, const StrictOptions& options)
+    : nic_(model_, options) {
+    for (const overlay::UplinkIndex index : overlay::all_uplinks) {
+        model_.add_port(uplink_port(index), ModelFlowApi::PortKind::wire);
+        nic_.add_port(uplink_port(index), StrictPortKind::wire);
+    }
+    for (overlay::VmPortId id = 0; id < most_vm_ports; ++id) {
+        model_.add_port(vm_port(id), ModelFlowApi::PortKind::vport);
+        nic_.add_port(vm_port(id), StrictPortKind::vport);
+    }
+    rte_flow_error error{};
+    rte_flow_port_attr attributes{};
+    attributes.nb_counters = 1 << 16;
+    const auto bring_up = [&](std::uint16_t port) {
+        ASSERT_EQ(nic_.configure(port, attributes, 1, queue_size, error), 0) << error.message;
+        ASSERT_EQ(nic_.start_port(port), 0);
+    };
+    for (const overlay::UplinkIndex index : overlay::all_uplinks)
+        bring_up(uplink_port(index));
+    for (overlay::VmPortId id = 0; id < most_vm_ports; ++id)
+        bring_up(vm_port(id));
+    auto pipeline = Pipeline::create(nic_, uplink_port(0), stage_sizes(settings),
+                                     {.fixed_dscp = settings.dscp.has_value()});
+    EXPECT_TRUE(pipeline) << pipeline.error().message();
+    if (!pipeline) return;
+    path_.emplace(nic_, std::move(*pipeline), settings,
+                  FlowQueue::Options{.size = queue_size, .batch = 32});
+    for (const overlay::UplinkIndex index : overlay::all_uplinks)
+        EXPECT_TRUE(path_->attach_uplink(index, uplink_port(index)));
+}
+
+EswitchLab::~EswitchLab() {
+    path_.reset();
+    EXPECT_EQ(nic_.violations(), std::vector<std::string>{});
+    if (forgiven_) return;
+    EXPECT_EQ(nic_.leaks(), nic_.stranded_rules());
+}
+
+void EswitchLab::add_vm_port(overlay::VmPortId id) {
+    EXPECT_TRUE(path_->attach_vm_port(id, vm_port(id)));
+}
+
+void EswitchLab::remove_vm_port(overlay::VmPortId id) {
+    EXPECT_TRUE(path_->detach(vm_port(id)));
+}
+
+void EswitchLab::put(overlay::Row row) {
+    const std::vector<overlay::RowChange> changes{{overlay::RowChange::Kind::put, std::move(row)}};
+    EXPECT_TRUE(path_->apply(changes, nullptr));
+}
+
+void EswitchLab::remove(overlay::Row row) {
+    const std::vector<overlay::RowChange> changes{
+        {overlay::RowChange::Kind::remove, std::move(row)}};
+    EXPECT_TRUE(path_->apply(changes, nullptr));
+}
+
+} // namespace sallyport::testing

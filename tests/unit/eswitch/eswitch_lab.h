@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A hardware path on a strict NIC that is a model inside: two uplinks and as many VMs as are asked
+// for.
+#pragma once
+
+#include "eswitch/hardware_path.h"
+#include "eswitch/model/model_flow_api.h"
+#include "strict_flow_api.h"
+#include "support/frames.h"
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+namespace sallyport::testing {
+
+class EswitchLab {
+  public:
+    /// Room for unit tests.
+    static eswitch::Settings small_settings();
+
+    explicit EswitchLab(const eswitch::Settings& settings = small_settings(),
+                        const eswitch::StrictOptions& options = {});
+    /// Looks for what was left behind and what must never be done.
+    ~EswitchLab();
+    EswitchLab(const EswitchLab&) = delete;
+    EswitchLab& operator=(const EswitchLab&) = delete;
+
+    // DPDK port ids.
+    static std::uint16_t uplink_port(overlay::UplinkIndex index) {
+        return static_cast<std::uint16_t>(100 + index);
+    }
+    static std::uint16_t vm_port(overlay::VmPortId id) {
+        return static_cast<std::uint16_t>(200 + id);
+    }
+    /// Its representor, started and attached.
+    void add_vm_port(overlay::VmPortId id);
+    void remove_vm_port(overlay::VmPortId id);
+
+    void put(overlay::Row row);
+    void remove(overlay::Row row);
+
+    eswitch::ModelVerdict from_vm(overlay::VmPortId id, const Octets& frame) {
+        return model_.run(vm_port(id), frame);
+    }
+    eswitch::ModelVerdict from_uplink(overlay::UplinkIndex index, const Octets& packet) {
+        return model_.run(uplink_port(index), packet);
+    }
+
+    eswitch::HardwarePath& path() { return *path_; }
+    eswitch::StrictFlowApi& nic() { return nic_; }
+    eswitch::ModelFlowApi& model() { return model_; }
+    /// The NIC is beyond help; what it keeps is not looked at.
+    void forgive_leftovers() { forgiven_ = true; }
+
+  private:
+    eswitch::ModelFlowApi model_;
+    eswitch::StrictFlowApi nic_;
+    std::optional<eswitch::HardwarePath> path_;
+    bool forgiven_ = false;
+};
+
+} // namespace sallyport::testing

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// However the rows came to be what they are, and whatever the NIC refused on the way: once it takes
+// everything again, its rules are those of a hardware path that gets the rows at once.
+#include "eswitch_lab.h"
+#include "random_rows.h"
+
+#include <map>
+#include <set>
+#include <string>
+#include <tuple>
+
+#include <fmt/format.h>
+
+namespace sallyport::testing {
+namespace {
+
+using overlay::Row;
+
+/// What names a row.
+std::tuple<std::size_t, std::uint32_t, std::uint64_t> key_of(const Row& row) {
+    if (const auto* const fdb = std::get_if<overlay::FdbRow>(&row))
+        return {row.index(), fdb->tenant, fdb->mac.to_u64()};
+    return std::visit(
+        [&](const auto& other) -> std::tuple<std::size_t, std::uint32_t, std::uint64_t> {
+            if constexpr (requires { other.id; }) return {row.index(), other.id, 0};
+            return {row.index(), 0, 0};
+        },
+        row);
+}
+
+class FreshProgramTest : public RandomRowsTest, public ::testing::WithParamInterface<unsigned> {
+  protected:
+    FreshProgramTest() : RandomRowsTest(GetParam()) {
+        eswitch::StrictOptions nic;
+        nic.seed = GetParam();
+        nic.can_update = random_.chance(50);
+        nic.completion = eswitch::StrictOptions::Completion::late_and_mixed;
+        nic.full_table_fails_at_once = random_.chance(50);
+        lab_.emplace(EswitchLab::small_settings(), nic);
+        EXPECT_TRUE(lab_->path().set_underlay_mac(underlay_mac));
+    }
+    void SetUp() override { build(); }
+
+    void put_elsewhere(const Row& row) override {
+        if (const auto* const port = std::get_if<overlay::VmPortRow>(&row))
+            lab_->add_vm_port(port->id);
+        lab_->put(row);
+        rows_.insert_or_assign(key_of(row), row);
+    }
+    void remove_elsewhere(const Row& row) override {
+        if (const auto* const port = std::get_if<overlay::VmPortRow>(&row)) {
+            remove_rows_of(*port);
+            lab_->remove_vm_port(port->id);
+        }
+        lab_->remove(row);
+        rows_.erase(key_of(row));
+    }
+    /// As the control thread does.
+    void remove_rows_of(const overlay::VmPortRow& port) {
+        for (const auto& [key, row] : std::map(rows_)) {
+            const auto* const fdb = std::get_if<overlay::FdbRow>(&row);
+            if (fdb != nullptr && fdb->target == overlay::FdbTarget{overlay::VmPortRef{port.id}})
+                remove(row);
+        }
+    }
+
+    void fail_at_random(double rate) {
+        const eswitch::Failure later{.when = eswitch::Failure::When::completion};
+        for (const auto operation : {eswitch::Operation::create, eswitch::Operation::update})
+            lab_->nic().fail_at_random(operation, rate,
+                                       random_.chance(50) ? eswitch::Failure{} : later);
+    }
+
+    /// Tunnels and length classes by what they stand for, since their numbers are given as they
+    /// come.
+    static std::multiset<std::string> program(EswitchLab& lab) {
+        std::map<std::uint32_t, std::string> tunnels;
+        lab.path().for_each_rule([&](const eswitch::RuleReport& rule) {
+            if (rule.spec.stage == eswitch::StageId::peer)
+                tunnels[rule.spec.effect.tag] = fmt::format("tunnel {} {}", rule.spec.match.tag,
+                                                            rule.spec.match.address.to_string());
+        });
+        std::multiset<std::string> rules;
+        lab.path().for_each_rule([&](const eswitch::RuleReport& rule) {
+            eswitch::RuleSpec spec = rule.spec;
+            std::string name;
+            if (spec.stage == eswitch::StageId::peer) name = tunnels[spec.effect.tag];
+            if (spec.stage == eswitch::StageId::remote_station) name = tunnels[spec.match.tag];
+            if (!name.empty()) spec.match.tag = spec.effect.tag = 0;
+            if (spec.stage == eswitch::StageId::vm_station) spec.effect.tag &= 0xffffff;
+            if (spec.stage == eswitch::StageId::fits
+                || spec.stage == eswitch::StageId::encapsulable)
+                spec.match.tag = 0;
+            rules.insert(fmt::format(
+                "{} pattern {} actions {} match port {} tag {:x} mac {} address {} vni {} length "
+                "{} "
+                "effect port {} tag {:x} to {} encap {:02x} {} {}",
+                eswitch::stage(spec.stage).name, spec.pattern, spec.actions, spec.match.port,
+                spec.match.tag, spec.match.mac.to_string(), spec.match.address.to_string(),
+                spec.match.vni, spec.match.length, spec.effect.port, spec.effect.tag,
+                spec.effect.link.destination.to_string(), fmt::join(spec.effect.encap, ""), name,
+                rule.in_hardware ? "in hardware" : "missing"));
+        });
+        return rules;
+    }
+
+    static std::string difference(const std::multiset<std::string>& have,
+                                  const std::multiset<std::string>& fresh) {
+        std::string text;
+        for (const std::string& rule : have)
+            if (have.count(rule) != fresh.count(rule)) text += "only here:  " + rule + "\n";
+        for (const std::string& rule : fresh)
+            if (have.count(rule) != fresh.count(rule)) text += "only fresh: " + rule + "\n";
+        return text;
+    }
+
+    std::multiset<std::string> fresh_program() {
+        EswitchLab fresh;
+        EXPECT_TRUE(fresh.path().set_underlay_mac(underlay_mac));
+        for (const Port& port : ports_)
+            fresh.add_vm_port(port.id);
+        // Index order is the order in which rows refer to each other, but for tenants.
+        for (const auto& [key, row] : rows_)
+            if (!std::holds_alternative<overlay::TenantRow>(row)
+                && !std::holds_alternative<overlay::FdbRow>(row))
+                fresh.put(row);
+        for (const auto& [key, row] : rows_)
+            if (std::holds_alternative<overlay::TenantRow>(row)) fresh.put(row);
+        for (const auto& [key, row] : rows_)
+            if (std::holds_alternative<overlay::FdbRow>(row)) fresh.put(row);
+        return program(fresh);
+    }
+
+    std::map<std::tuple<std::size_t, std::uint32_t, std::uint64_t>, Row> rows_;
+    std::optional<EswitchLab> lab_;
+};
+
+TEST_P(FreshProgramTest, OnceTheNicTakesAllItsRulesAreThoseOfAFreshStart) {
+    for (unsigned round = 0; round < 20; ++round) {
+        fail_at_random(0.2);
+        for (unsigned changes = 1 + random_.number(30); changes > 0; --changes)
+            random_changes();
+        fail_at_random(0);
+        // Whoever was refused is asked again.
+        for (const auto& [key, row] : std::map(rows_))
+            lab_->put(row);
+        ASSERT_EQ(program(*lab_), fresh_program())
+            << "round " << round << " of seed " << GetParam();
+        ASSERT_EQ(lab_->nic().failed_handles(), 0U);
+        ASSERT_EQ(lab_->nic().live_duplicates(), 0U);
+        ASSERT_EQ(lab_->nic().live_rules(), lab_->path().rule_counts().rules);
+    }
+}
+
+INSTANTIATE_TEST_SUITE_P(Seed, FreshProgramTest, ::testing::Range(1U, 9U));
+
+} // namespace
+} // namespace sallyport::testing

@@ -1,0 +1,342 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The hardware path by itself: what becomes of single rows, and of a NIC that has a bad day.
+#include "eswitch_lab.h"
+#include "fixture.h"
+
+#include <algorithm>
+#include <chrono>
+#include <thread>
+
+#include <gmock/gmock.h>
+
+namespace sallyport::testing {
+namespace {
+
+using eswitch::ModelVerdict;
+using Fate = eswitch::ModelVerdict::Fate;
+using overlay::FdbOrigin;
+using overlay::FdbRow;
+
+constexpr overlay::TenantId blue = 0;
+constexpr overlay::VmPortId a = 0, b = 1;
+const eswitch::Failure at_completion{.when = eswitch::Failure::When::completion};
+
+class HardwarePathTest : public ::testing::Test {
+  protected:
+    HardwarePathTest() { rebuild(); }
+
+    void rebuild(const eswitch::StrictOptions& nic = {}, IpFamily family = IpFamily::ipv4) {
+        eswitch::Settings settings = EswitchLab::small_settings();
+        settings.zero_checksum_ipv6 = settings.accept_udp6_zero_checksum = true;
+        rebuild(settings, nic, family);
+    }
+    void rebuild(const eswitch::Settings& settings, const eswitch::StrictOptions& nic = {},
+                 IpFamily family = IpFamily::ipv4) {
+        lab_.reset();
+        lab_.emplace(settings, nic);
+        EXPECT_TRUE(path().set_underlay_mac(underlay_mac));
+        put_underlay(family);
+        put_tenant(family);
+        local(1, a);
+        local(2, b);
+        remote(9, 0);
+    }
+    void put_underlay(IpFamily family) {
+        lab_->put(overlay::NextHopRow{0, vtep_address(family, 254), {link(0xf0), link(0xf1)}});
+        lab_->put(overlay::UplinkRow{0});
+        for (overlay::VtepId id = 0; id < 2; ++id)
+            lab_->put(overlay::VtepRow{id, vtep_address(family, 2 + id), 0});
+    }
+    void put_tenant(IpFamily family) {
+        row_ = {.id = blue,
+                .name = "blue",
+                .vni = 100,
+                .local_vtep = vtep_address(family, 1),
+                .remote_vteps = {0, 1}};
+        lab_->put(row_);
+        for (const overlay::VmPortId id : {a, b}) {
+            lab_->add_vm_port(id);
+            lab_->put(overlay::VmPortRow{id, blue, id == a ? "a" : "b", {}});
+        }
+    }
+    /// Its MAC differs by uplink.
+    static overlay::NextHopLink link(std::uint8_t neighbour) {
+        return {underlay_mac, mac(neighbour)};
+    }
+
+    static FdbRow local_row(std::uint8_t station, overlay::VmPortId port) {
+        return {blue, mac(station), overlay::VmPortRef{port}, FdbOrigin::learned};
+    }
+    static FdbRow remote_row(std::uint8_t station, overlay::VtepId vtep) {
+        return {blue, mac(station), overlay::VtepRef{vtep}, FdbOrigin::learned};
+    }
+    void local(std::uint8_t station, overlay::VmPortId port) {
+        lab_->put(local_row(station, port));
+    }
+    void remote(std::uint8_t station, overlay::VtepId vtep) {
+        lab_->put(remote_row(station, vtep));
+    }
+    std::string why(std::uint8_t station) {
+        const auto reason = path().why_in_software(blue, mac(station));
+        return reason ? std::string(*reason) : "no row";
+    }
+    /// From remote vtep n to station @p destination.
+    Octets tunnelled(std::uint8_t source, std::uint8_t destination, unsigned n = 2) {
+        return make_vxlan(from_vtep(n, 100, row_.local_vtep.family), frame(source, destination));
+    }
+
+    void expect_cpu(const ModelVerdict& verdict, const Octets& original) {
+        EXPECT_EQ(verdict.fate, Fate::cpu);
+        EXPECT_EQ(verdict.packet, original);
+    }
+    void expect_port(const ModelVerdict& verdict, std::uint16_t port) {
+        EXPECT_EQ(verdict.fate, Fate::port);
+        EXPECT_EQ(verdict.port, port);
+    }
+
+    eswitch::HardwarePath& path() { return lab_->path(); }
+    eswitch::StrictFlowApi& nic() { return lab_->nic(); }
+
+    std::optional<EswitchLab> lab_;
+    overlay::TenantRow row_;
+};
+
+TEST_F(HardwarePathTest, VmsOfATenantReachEachOther) {
+    const ModelVerdict verdict = lab_->from_vm(a, frame(1, 2));
+    expect_port(verdict, EswitchLab::vm_port(b));
+    EXPECT_EQ(verdict.packet, frame(1, 2));
+    EXPECT_EQ(why(1), "");
+}
+
+TEST_F(HardwarePathTest, ARemoteStationIsReachedThroughTheActiveUplink) {
+    for (const IpFamily family : {IpFamily::ipv4, IpFamily::ipv6}) {
+        rebuild({}, family);
+        for (const overlay::UplinkIndex active : overlay::all_uplinks) {
+            lab_->put(overlay::UplinkRow{active});
+            const ModelVerdict verdict = lab_->from_vm(a, frame(1, 9));
+            expect_port(verdict, EswitchLab::uplink_port(active));
+            OuterFrame outer = from_vtep(2, 100, family);
+            outer.destination = mac(active == 0 ? 0xf0 : 0xf1);
+            outer.source = underlay_mac;
+            std::swap(outer.source_ip, outer.destination_ip);
+            outer.source_port = 0;
+            outer.checksum = false;
+            Octets expected = make_vxlan(outer, frame(1, 9));
+            if (family == IpFamily::ipv4) {
+                expected[20] = 0x40; // DF
+                fix_ipv4_checksum(expected);
+            }
+            EXPECT_EQ(verdict.packet, expected);
+        }
+    }
+}
+
+TEST_F(HardwarePathTest, ATunnelledFrameIsDelivered) {
+    for (const IpFamily family : {IpFamily::ipv4, IpFamily::ipv6}) {
+        rebuild({}, family);
+        const ModelVerdict verdict = lab_->from_uplink(0, tunnelled(9, 2));
+        expect_port(verdict, EswitchLab::vm_port(b));
+        EXPECT_EQ(verdict.packet, frame(9, 2));
+        expect_cpu(lab_->from_uplink(1, tunnelled(9, 2)), tunnelled(9, 2));
+        expect_cpu(lab_->from_uplink(0, tunnelled(9, 2, 3)), tunnelled(9, 2, 3));
+        expect_cpu(lab_->from_uplink(0, tunnelled(9, 2, 4)), tunnelled(9, 2, 4));
+        expect_cpu(lab_->from_uplink(0, tunnelled(8, 2)), tunnelled(8, 2));
+    }
+}
+
+TEST_F(HardwarePathTest, WhatTheNicDoesNotKnowGoesToTheCpu) {
+    expect_cpu(lab_->from_vm(a, frame(3, 2)), frame(3, 2));
+    expect_cpu(lab_->from_vm(b, frame(1, 2)), frame(1, 2));
+    expect_cpu(lab_->from_vm(a, frame(1, 3)), frame(1, 3));
+    expect_cpu(lab_->from_vm(a, broadcast(1)), broadcast(1));
+    expect_cpu(lab_->from_vm(a, frame(1, 1)), frame(1, 1));
+}
+
+TEST_F(HardwarePathTest, AStationThatMovesIsFollowedAtOnce) {
+    for (const bool can_update : {true, false}) {
+        rebuild({.can_update = can_update});
+        remote(2, 1);
+        expect_port(lab_->from_vm(a, frame(1, 2)), EswitchLab::uplink_port(0));
+        expect_cpu(lab_->from_vm(b, frame(2, 1)), frame(2, 1));
+        expect_port(lab_->from_uplink(0, tunnelled(2, 1, 3)), EswitchLab::vm_port(a));
+        EXPECT_EQ(nic().live_duplicates(), 0U);
+    }
+}
+
+TEST_F(HardwarePathTest, FailoverTouchesOneRuleForEachNextHop) {
+    for (std::uint8_t station = 20; station < 120; ++station)
+        remote(station, station % 2);
+    const eswitch::InstalledRules::Counts before = path().rule_counts();
+    lab_->put(overlay::UplinkRow{1});
+    const eswitch::InstalledRules::Counts after = path().rule_counts();
+    EXPECT_EQ(after.updated - before.updated, 1U) << "the next hop";
+    EXPECT_EQ(after.created - before.created, 1U) << "what comes from the uplink";
+    EXPECT_EQ(after.destroyed - before.destroyed, 1U);
+    expect_port(lab_->from_vm(a, frame(1, 20)), EswitchLab::uplink_port(1));
+}
+
+TEST_F(HardwarePathTest, WithoutAnActiveUplinkNothingLeavesAndNothingComesBackEncapsulated) {
+    lab_->put(overlay::UplinkRow{});
+    EXPECT_EQ(lab_->from_vm(a, frame(1, 9)).fate, Fate::drop);
+    expect_cpu(lab_->from_uplink(0, tunnelled(9, 2)), tunnelled(9, 2));
+    lab_->put(overlay::UplinkRow{0});
+    lab_->put(overlay::NextHopRow{0, vtep_address(IpFamily::ipv4, 254), {std::nullopt, link(1)}});
+    EXPECT_EQ(lab_->from_vm(a, frame(1, 9)).fate, Fate::drop) << "the neighbour is not resolved";
+}
+
+TEST_F(HardwarePathTest, AVtepWithoutRouteLeavesItsRowsToTheCpu) {
+    lab_->put(overlay::VtepRow{0, vtep_address(IpFamily::ipv4, 2), {}});
+    expect_cpu(lab_->from_vm(a, frame(1, 9)), frame(1, 9));
+    EXPECT_EQ(why(9), "no route leads to the vtep");
+    expect_port(lab_->from_uplink(0, tunnelled(9, 2)), EswitchLab::vm_port(b));
+    lab_->put(overlay::VtepRow{0, vtep_address(IpFamily::ipv4, 2), 0});
+    EXPECT_EQ(why(9), "");
+    expect_port(lab_->from_vm(a, frame(1, 9)), EswitchLab::uplink_port(0));
+}
+
+TEST_F(HardwarePathTest, ARepresentorThatGoesTakesItsRulesWithIt) {
+    lab_->remove_vm_port(b);
+    expect_cpu(lab_->from_vm(b, frame(2, 1)), frame(2, 1));
+    expect_cpu(lab_->from_vm(a, frame(1, 2)), frame(1, 2));
+    EXPECT_EQ(why(2), "no representor is attached to the vm port");
+    lab_->add_vm_port(b);
+    expect_port(lab_->from_vm(b, frame(2, 1)), EswitchLab::vm_port(a));
+    expect_port(lab_->from_vm(a, frame(1, 2)), EswitchLab::vm_port(b));
+}
+
+TEST_F(HardwarePathTest, AVmSendsOnlyFromMacsThatItMayUse) {
+    lab_->put(overlay::VmPortRow{a, blue, "a", {mac(7)}});
+    expect_cpu(lab_->from_vm(a, frame(1, 2)), frame(1, 2));
+    expect_port(lab_->from_vm(b, frame(2, 1)), EswitchLab::vm_port(a));
+    EXPECT_EQ(why(1), "the vm port may not send from it");
+    lab_->put(overlay::VmPortRow{a, blue, "a", {mac(1), mac(7)}});
+    expect_port(lab_->from_vm(a, frame(1, 2)), EswitchLab::vm_port(b));
+}
+
+TEST_F(HardwarePathTest, NoRowLeadsIntoAnotherTenant) {
+    overlay::TenantRow red = row_;
+    red.id = 1;
+    red.vni = 200;
+    lab_->put(red);
+    lab_->put(FdbRow{red.id, mac(5), overlay::VmPortRef{b}, FdbOrigin::configured});
+    EXPECT_EQ(path().why_in_software(red.id, mac(5)), "the vm port is another tenant's");
+    const Octets foreign = make_vxlan(from_vtep(2, 200), frame(9, 5));
+    expect_cpu(lab_->from_uplink(0, foreign), foreign);
+}
+
+TEST_F(HardwarePathTest, WhatTheNicCannotDoAlikeStaysInSoftwareAndSaysWhy) {
+    row_.udp_port = 8472;
+    lab_->put(row_);
+    EXPECT_EQ(why(9), "the NIC knows VXLAN on UDP port 4789 only");
+    expect_cpu(lab_->from_vm(a, frame(1, 9)), frame(1, 9));
+    expect_port(lab_->from_vm(a, frame(1, 2)), EswitchLab::vm_port(b));
+
+    eswitch::Settings settings = EswitchLab::small_settings();
+    settings.dont_fragment = false;
+    rebuild(settings);
+    EXPECT_THAT(why(9), ::testing::HasSubstr("underlay.dont_fragment"));
+    settings.dont_fragment = true;
+    settings.zero_checksum_ipv4 = false;
+    rebuild(settings);
+    EXPECT_THAT(why(9), ::testing::HasSubstr("underlay.udp_checksum"));
+    expect_port(lab_->from_uplink(0, tunnelled(9, 2)), EswitchLab::vm_port(b));
+    rebuild(EswitchLab::small_settings(), {}, IpFamily::ipv6);
+    EXPECT_THAT(why(9), ::testing::HasSubstr("underlay.udp6_zero_checksum"));
+    expect_cpu(lab_->from_uplink(0, tunnelled(9, 2)), tunnelled(9, 2));
+}
+
+TEST_F(HardwarePathTest, ARefusedRowStaysInSoftwareWithTheDriversWords) {
+    for (const bool at_call : {true, false}) {
+        rebuild();
+        eswitch::Failure failure{.message = "no more counters"};
+        failure.when = at_call ? eswitch::Failure::When::call : eswitch::Failure::When::completion;
+        nic().fail_next(eswitch::Operation::create, 1, failure);
+        remote(10, 1);
+        EXPECT_THAT(why(10), ::testing::HasSubstr(at_call ? "no more counters" : "an error"));
+        expect_cpu(lab_->from_vm(a, frame(1, 10)), frame(1, 10));
+        expect_cpu(lab_->from_uplink(0, tunnelled(10, 1, 3)), tunnelled(10, 1, 3));
+        EXPECT_EQ(nic().failed_handles(), 0U);
+        remote(11, 1);
+        EXPECT_EQ(why(11), "") << "others are not disturbed";
+        EXPECT_NE(why(10), "") << "nothing has become free";
+        lab_->remove(remote_row(11, 1));
+        EXPECT_EQ(why(10), "") << "a rule has become free";
+        expect_port(lab_->from_vm(a, frame(1, 10)), EswitchLab::uplink_port(0));
+    }
+}
+
+TEST_F(HardwarePathTest, AChangeThatIsRefusedLeavesNoOldRuleBehind) {
+    for (const bool can_update : {true, false}) {
+        rebuild({.can_update = can_update});
+        nic().fail_next(can_update ? eswitch::Operation::update : eswitch::Operation::create, 1,
+                        at_completion);
+        local(2, a);
+        EXPECT_NE(why(2), "");
+        expect_cpu(lab_->from_vm(a, frame(1, 2)), frame(1, 2));
+        EXPECT_EQ(nic().live_duplicates(), 0U);
+    }
+}
+
+TEST_F(HardwarePathTest, RowsLeaveTheNicWithTheirNextHop) {
+    nic().fail_next(eswitch::Operation::update, 1, at_completion);
+    lab_->put(overlay::NextHopRow{0, vtep_address(IpFamily::ipv4, 254), {link(1), link(2)}});
+    EXPECT_EQ(why(9), "the NIC refuses the next hop");
+    expect_cpu(lab_->from_vm(a, frame(1, 9)), frame(1, 9));
+    lab_->put(overlay::NextHopRow{0, vtep_address(IpFamily::ipv4, 254), {link(3), link(2)}});
+    EXPECT_EQ(why(9), "");
+    expect_port(lab_->from_vm(a, frame(1, 9)), EswitchLab::uplink_port(0));
+}
+
+TEST_F(HardwarePathTest, ARuleThatCannotBeDestroyedClosesTheGate) {
+    nic().fail_next(eswitch::Operation::destroy, 1, at_completion);
+    lab_->remove(local_row(2, b));
+    EXPECT_THAT(path().closed(), ::testing::HasSubstr("would not destroy"));
+    for (const auto& octets : {frame(1, 2), frame(1, 9)})
+        expect_cpu(lab_->from_vm(a, octets), octets);
+    expect_cpu(lab_->from_uplink(0, tunnelled(9, 1)), tunnelled(9, 1));
+    lab_->put(overlay::UplinkRow{1});
+    local(3, a);
+    expect_cpu(lab_->from_vm(a, frame(1, 3)), frame(1, 3));
+}
+
+TEST_F(HardwarePathTest, ADeadQueueIsAnErrorAndNothingElse) {
+    nic().kill_queue(0);
+    lab_->forgive_leftovers();
+    std::size_t applied = 0;
+    const std::vector<overlay::RowChange> changes{
+        {overlay::RowChange::Kind::put, remote_row(10, 1)}};
+    for (int time = 0; time < 2; ++time) {
+        const auto done = path().apply(changes, &applied);
+        ASSERT_FALSE(done);
+        EXPECT_EQ(done.error().remedy, "restart the process");
+    }
+}
+
+TEST_F(HardwarePathTest, AStationIsIdleWhileNoFrameOfItMeetsItsRule) {
+    EXPECT_EQ(path().idle_time(blue, mac(1)), std::chrono::seconds(0));
+    EXPECT_FALSE(path().idle_time(blue, mac(50)));
+    std::this_thread::sleep_for(std::chrono::milliseconds(1100));
+    EXPECT_GE(path().idle_time(blue, mac(1)), std::chrono::seconds(1));
+    lab_->from_vm(a, frame(1, 2));
+    EXPECT_EQ(path().idle_time(blue, mac(1)), std::chrono::seconds(0));
+    EXPECT_GE(path().idle_time(blue, mac(9)), std::chrono::seconds(0));
+    lab_->from_uplink(0, tunnelled(9, 1));
+    EXPECT_EQ(path().idle_time(blue, mac(9)), std::chrono::seconds(0));
+}
+
+TEST_F(HardwarePathTest, MtuIsJudgedByTheIpPacketsLength) {
+    for (const std::uint16_t mtu : {68, 576, 1280, 1500, 1501, 1535, 1536}) {
+        row_.mtu = mtu;
+        lab_->put(row_);
+        for (const IpFamily family : {IpFamily::ipv4, IpFamily::ipv6}) {
+            const std::size_t headers = family == IpFamily::ipv4 ? 28 : 48;
+            expect_port(lab_->from_vm(a, frame(1, 2, family, mtu - headers)),
+                        EswitchLab::vm_port(b));
+            const Octets too_large = frame(1, 2, family, mtu - headers + 1);
+            expect_cpu(lab_->from_vm(a, too_large), too_large);
+        }
+    }
+}
+
+} // namespace
+} // namespace sallyport::testing
