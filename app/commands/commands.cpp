@@ -35,6 +35,12 @@ void add_choices(const Context& context) {
     });
     context.commands.set_choices("uplink", uplinks);
     context.commands.set_choices("vm_port", vm_ports);
+    context.commands.set_choices("uplink_or_vm_port", [uplinks, vm_ports] {
+        std::vector<std::string> names = uplinks();
+        for (std::string& name : vm_ports())
+            names.push_back(std::move(name));
+        return names;
+    });
     context.commands.set_choices("port_or_all", [&controller, uplinks, vm_ports] {
         std::vector<std::string> names{"all"};
         for (const auto& part : {uplinks(), vm_ports()})
@@ -57,6 +63,7 @@ void add_all(const Context& context) {
     add_underlay_commands(context);
     add_drop_commands(context);
     add_graph_commands(context);
+    add_flow_commands(context);
 }
 
 std::string name_list(const std::vector<std::string>& names) {

@@ -25,6 +25,7 @@ void add_fdb_commands(const Context& context);
 void add_underlay_commands(const Context& context);
 void add_drop_commands(const Context& context);
 void add_graph_commands(const Context& context);
+void add_flow_commands(const Context& context);
 void add_process_commands(const Context& context);
 
 /// "NAME1, NAME2", or "none": what there is, for the message about a name that there is not.

@@ -206,4 +206,31 @@ Json graph_json(const std::vector<datapath::NodeCounters>& nodes,
     return {{"nodes", array_json(nodes, node_json)}, {"workers", array_json(workers, worker_json)}};
 }
 
+Json flow_json(const control::FlowReport& flow) {
+    return {{"group", flow.group},
+            {"table", flow.table},
+            {"tenant", text_or_null(flow.tenant)},
+            {"vm_port", text_or_null(flow.vm_port)},
+            {"match", flow.match},
+            {"actions", flow.actions}};
+}
+
+Json explanation_json(const control::ExplainReport& explanation) {
+    auto step_json = [](const control::ExplainReport::Step& step) -> Json {
+        return {{"group", step.group},
+                {"table", text_or_null(step.table)},
+                {"match", text_or_null(step.match)},
+                {"actions", text_or_null(step.actions)}};
+    };
+    using Fate = control::ExplainReport::Fate;
+    const char* const fate = explanation.fate == Fate::port   ? "port"
+                             : explanation.fate == Fate::drop ? "drop"
+                                                              : "cpu";
+    return {{"steps", array_json(explanation.steps, step_json)},
+            {"fate", fate},
+            {"port", text_or_null(explanation.port)},
+            {"packet", explanation.packet},
+            {"cpu", text_or_null(explanation.cpu)}};
+}
+
 } // namespace sallyport::commands

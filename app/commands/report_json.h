@@ -24,6 +24,8 @@ Json vtep_json(const control::VtepReport& vtep);
 Json next_hop_json(const control::NextHopReport& next_hop);
 Json graph_json(const std::vector<datapath::NodeCounters>& nodes,
                 const std::vector<datapath::WorkerCounters>& workers);
+Json flow_json(const control::FlowReport& flow);
+Json explanation_json(const control::ExplainReport& explanation);
 /// Keys as in the files, one object a section.
 Json config_json(const config::Settings& settings);
 /// A tenant's keys as in its file.

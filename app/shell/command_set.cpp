@@ -208,7 +208,8 @@ void CommandSet::add(std::string_view spec, std::string help, Handler handler) {
     command->words = std::move(*words);
     command->help = std::move(help);
     command->handler = std::move(handler);
-    command->has_json = command->words.front().literals.front() == "show";
+    const std::string& verb = command->words.front().literals.front();
+    command->has_json = verb == "show" || verb == "explain";
     self.add_variant(*command, false);
     if (command->has_json) self.add_variant(*command, true);
     self.commands.push_back(std::move(command));

@@ -16,6 +16,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -104,6 +105,38 @@ struct TenantReport {
     datapath::TenantCounters counters;
 };
 
+/// A rule of the hardware path. Without a NIC that takes it: what would be asked of one.
+struct FlowReport {
+    std::string table;
+    std::uint32_t group = 0;
+    std::string tenant;  // empty: of none, or of several
+    std::string vm_port; // likewise
+    std::string match;
+    std::string actions;
+};
+
+/// Empty members let everything pass.
+struct FlowFilter {
+    std::string tenant;
+    std::string vm_port;
+};
+
+/// One packet's way through the E-Switch's groups.
+struct ExplainReport {
+    struct Step {
+        std::uint32_t group = 0;
+        std::string table; // empty: no rule matched
+        std::string match;
+        std::string actions;
+    };
+    enum class Fate : std::uint8_t { port, cpu, drop };
+    std::vector<Step> steps;
+    Fate fate = Fate::cpu;
+    std::string port;   // Fate::port only
+    std::string packet; // hexadecimal, as it leaves the NIC
+    std::string cpu;    // what is left to the CPU, empty if nothing
+};
+
 class Controller {
   public:
     /// Opens ports, installs all rows, starts the workers. EAL must be up. What was done is undone
@@ -133,6 +166,13 @@ class Controller {
     /// @param tenant empty: of all
     [[nodiscard]] virtual Expected<std::vector<FdbReport>> fdb(const std::string& tenant) const = 0;
     [[nodiscard]] virtual std::vector<TenantReport> tenants() const = 0;
+    [[nodiscard]] virtual Expected<std::vector<FlowReport>>
+    flows(const FlowFilter& filter) const = 0;
+    /// The hardware path's whole program as testpmd's commands.
+    [[nodiscard]] virtual Expected<std::string> testpmd_program() const = 0;
+    /// @param port uplink or vm port from whose own side the packet comes
+    [[nodiscard]] virtual Expected<ExplainReport>
+    explain(const std::string& port, std::span<const std::uint8_t> packet) const = 0;
     [[nodiscard]] virtual datapath::DropCounts drops() const = 0;
     [[nodiscard]] virtual std::vector<datapath::NodeCounters> node_counters() const = 0;
     [[nodiscard]] virtual std::vector<datapath::WorkerCounters> worker_counters() const = 0;

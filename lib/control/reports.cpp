@@ -175,6 +175,21 @@ std::vector<TenantReport> RunningController::tenants() const {
     return reports;
 }
 
+Expected<std::vector<FlowReport>> RunningController::flows(const FlowFilter& filter) const {
+    if (!filter.tenant.empty() && state_->find_tenant(filter.tenant) == nullptr)
+        return tl::unexpected(unknown_tenant(filter.tenant));
+    return hardware().flows(filter);
+}
+
+Expected<std::string> RunningController::testpmd_program() const {
+    return hardware().testpmd_program();
+}
+
+Expected<ExplainReport> RunningController::explain(const std::string& port,
+                                                   std::span<const std::uint8_t> packet) const {
+    return hardware().explain(port, packet);
+}
+
 datapath::DropCounts RunningController::drops() const {
     return path_->drops();
 }

@@ -7,6 +7,7 @@
 #include "control/driver_link_event.h"
 #include "control/event_loop.h"
 #include "control/failover_control.h"
+#include "control/hardware_view.h"
 #include "control/learning.h"
 #include "control/link_watch.h"
 #include "control/next_hops.h"
@@ -46,6 +47,10 @@ class RunningController final : public Controller {
     [[nodiscard]] std::vector<VtepReport> vteps() const override;
     [[nodiscard]] Expected<std::vector<FdbReport>> fdb(const std::string& tenant) const override;
     [[nodiscard]] std::vector<TenantReport> tenants() const override;
+    [[nodiscard]] Expected<std::vector<FlowReport>> flows(const FlowFilter& filter) const override;
+    [[nodiscard]] Expected<std::string> testpmd_program() const override;
+    [[nodiscard]] Expected<ExplainReport>
+    explain(const std::string& port, std::span<const std::uint8_t> packet) const override;
     [[nodiscard]] datapath::DropCounts drops() const override;
     [[nodiscard]] std::vector<datapath::NodeCounters> node_counters() const override;
     [[nodiscard]] std::vector<datapath::WorkerCounters> worker_counters() const override;
@@ -62,6 +67,7 @@ class RunningController final : public Controller {
     void switched(std::optional<failover::UplinkIndex> active);
     void announce_from(failover::UplinkIndex uplink);
     [[nodiscard]] std::vector<net::IpAddress> announced_addresses() const;
+    [[nodiscard]] HardwareView hardware() const { return {settings_, *state_, *ports_}; }
     config::TenantSettings* find_tenant_settings(const std::string& name);
     [[nodiscard]] Error unknown_tenant(const std::string& name) const;
     [[nodiscard]] std::vector<std::string> tenant_names() const;

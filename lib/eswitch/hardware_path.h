@@ -30,6 +30,8 @@ namespace sallyport::eswitch {
 struct RuleReport {
     RuleSpec spec;
     bool in_hardware = false;
+    /// The NIC's, while it is in hardware.
+    const rte_flow* handle = nullptr;
     /// Why it is not; empty: it is, or it waits for another one.
     std::string_view refused;
     /// Of rules that count.

@@ -51,6 +51,7 @@ void HardwarePath::for_each_rule(const std::function<void(const RuleReport&)>& v
             const RuleId id = rules_.find(slots, spec);
             report.spec = spec;
             report.in_hardware = rules_.in_hardware(id);
+            report.handle = rules_.handle(id);
             report.count = rules_.query(id);
             visit(report);
         }

@@ -69,6 +69,10 @@ class InstalledRules {
     [[nodiscard]] bool in_hardware(RuleId id) const;
     /// The one of @p slots that matches what @p spec does; no_rule where none does.
     [[nodiscard]] RuleId find(std::span<const RuleId> slots, const RuleSpec& spec) const;
+    /// Null where the rule is not in the NIC.
+    [[nodiscard]] const rte_flow* handle(RuleId id) const {
+        return in_hardware(id) ? rules_[id].handle : nullptr;
+    }
     /// Of a rule that there is.
     [[nodiscard]] StageId stage_of(RuleId id) const { return rules_[id].stage; }
     [[nodiscard]] const Counts& counts() const { return counts_; }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "eswitch/testpmd_printer.h"
 
-#include "eswitch/model/testpmd_syntax.h"
+#include "eswitch/testpmd_syntax.h"
 
 #include <algorithm>
 #include <cerrno>

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "eswitch_lab.h"
 
+#include "eswitch/tag.h"
+
 namespace sallyport::testing {
 
 using namespace eswitch;
 
 namespace {
 
-constexpr std::uint16_t most_vm_ports = 32;
 constexpr std::uint32_t queue_size = 128;
 
 } // namespace
@@ -15,7 +16,7 @@ constexpr std::uint32_t queue_size = 128;
 Settings EswitchLab::small_settings() {
     Settings settings;
     settings.tenants = 16;
-    settings.vm_ports = most_vm_ports;
+    settings.vm_ports = most_tagged_ids;
     settings.tunnels = 64;
     settings.next_hops = 16;
     settings.fdb_entries = 1024;
@@ -28,21 +29,8 @@ EswitchLab::EswitchLab(const Settings& settings, const StrictOptions& options)
         model_.add_port(uplink_port(index), ModelFlowApi::PortKind::wire);
         nic_.add_port(uplink_port(index), StrictPortKind::wire);
     }
-    for (overlay::VmPortId id = 0; id < most_vm_ports; ++id) {
-        model_.add_port(vm_port(id), ModelFlowApi::PortKind::vport);
-        nic_.add_port(vm_port(id), StrictPortKind::vport);
-    }
-    rte_flow_error error{};
-    rte_flow_port_attr attributes{};
-    attributes.nb_counters = 1 << 16;
-    const auto bring_up = [&](std::uint16_t port) {
-        ASSERT_EQ(nic_.configure(port, attributes, 1, queue_size, error), 0) << error.message;
-        ASSERT_EQ(nic_.start_port(port), 0);
-    };
     for (const overlay::UplinkIndex index : overlay::all_uplinks)
         bring_up(uplink_port(index));
-    for (overlay::VmPortId id = 0; id < most_vm_ports; ++id)
-        bring_up(vm_port(id));
     auto pipeline = Pipeline::create(nic_, uplink_port(0), stage_sizes(settings),
                                      {.fixed_dscp = settings.dscp.has_value()});
     EXPECT_TRUE(pipeline) << pipeline.error().message();
@@ -60,7 +48,20 @@ EswitchLab::~EswitchLab() {
     EXPECT_EQ(nic_.leaks(), nic_.stranded_rules());
 }
 
+void EswitchLab::bring_up(std::uint16_t port) {
+    rte_flow_error error{};
+    rte_flow_port_attr attributes{};
+    attributes.nb_counters = 1 << 16;
+    ASSERT_EQ(nic_.configure(port, attributes, 1, queue_size, error), 0) << error.message;
+    ASSERT_EQ(nic_.start_port(port), 0);
+}
+
 void EswitchLab::add_vm_port(overlay::VmPortId id) {
+    if (representors_.insert(id).second) {
+        model_.add_port(vm_port(id), ModelFlowApi::PortKind::vport);
+        nic_.add_port(vm_port(id), StrictPortKind::vport);
+        bring_up(vm_port(id));
+    }
     EXPECT_TRUE(path_->attach_vm_port(id, vm_port(id)));
 }
 

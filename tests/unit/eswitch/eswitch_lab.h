@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <set>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -57,6 +58,9 @@ class EswitchLab {
     void forgive_leftovers() { forgiven_ = true; }
 
   private:
+    void bring_up(std::uint16_t port);
+
+    std::set<overlay::VmPortId> representors_;
     eswitch::ModelFlowApi model_;
     eswitch::StrictFlowApi nic_;
     std::optional<eswitch::HardwarePath> path_;

@@ -65,6 +65,29 @@ TEST_F(CommandsTest, ErrorsOfTheControllerAreShown) {
     }
 }
 
+TEST_F(CommandsTest, Flows) {
+    EXPECT_THAT(run("show flow"), HasSubstr("tenant 0, destination 52:54:00:00:00:01"));
+    EXPECT_EQ(json("show flow tenant blue")[0].at("table"), "fdb");
+    EXPECT_EQ(json("show flow port blue1")[0].at("vm_port"), "blue1");
+    EXPECT_EQ(run("show flow testpmd"), "flow configure 0 queues_number 1\n");
+}
+
+TEST_F(CommandsTest, Explain) {
+    const std::string frame = "525400000001525400000002080000";
+    EXPECT_EQ(run("explain port p0 packet " + frame), "group 0 from-vm: from port 3 -> group 3\n"
+                                                      "group 3 no rule matches\n"
+                                                      "the CPU gets it: a station that is new\n");
+    EXPECT_EQ(run("explain port p0 packet " + frame + "FF"), "the NIC sends it by p0\nas 0011\n");
+    EXPECT_EQ(run("explain port p0 packet " + frame + "ee"), "the NIC drops and counts it\n");
+    EXPECT_EQ(json("explain port p0 packet " + frame).at("fate"), "cpu");
+    run("explain port blue1 from 52:54:00:00:00:01 to 52:54:00:00:00:02");
+    EXPECT_EQ(controller.record_of_calls.back(), "explain blue1 34");
+    for (const char* const wrong : {"52540000000152540000000208", "5254000000015254000000020800f",
+                                    "zz5400000001525400000002080000"})
+        EXPECT_THAT(fail(std::string("explain port p0 packet ") + wrong),
+                    HasSubstr("no Ethernet frame in hexadecimal"));
+}
+
 TEST_F(CommandsTest, PortInfo) {
     std::string all = run("show port info all");
     EXPECT_THAT(all, HasSubstr("02:00:00:00:00:01"));
@@ -204,19 +227,23 @@ TEST_F(CommandsTest, ManualAndShellKnowTheSameCommands) {
             if (quoted) manual.push_back(piece);
     }
     ASSERT_GT(manual.size(), 20U);
-    std::map<std::string, std::string> values{
-        {"NAME", "blue"},         {"TENANT", "blue"}, {"MAC", "52:54:00:00:00:09"},
-        {"ADDRESS", "192.0.2.2"}, {"FILE", "x.conf"}, {"LEVEL", "info"}};
+    std::map<std::string, std::string> values{{"NAME", "blue"},
+                                              {"TENANT", "blue"},
+                                              {"MAC", "52:54:00:00:00:09"},
+                                              {"ADDRESS", "192.0.2.2"},
+                                              {"FILE", "x.conf"},
+                                              {"LEVEL", "info"},
+                                              {"HEX", "525400000001525400000002080000"}};
     for (std::string text : manual) {
         if (text.rfind("show port", 0) == 0) text.replace(text.find("NAME"), 4, "p0");
         if (text.find("port NAME") != std::string::npos)
             text.replace(text.find("port NAME"), 9, "port blue1");
         for (const auto& [word, value] : values)
-            if (auto at = text.find(word); at != std::string::npos)
+            for (auto at = text.find(word); at != std::string::npos; at = text.find(word))
                 text.replace(at, word.size(), value);
         text = last_alternatives(text);
         run(text);
-        if (text.rfind("show ", 0) == 0) json(text);
+        if (text.rfind("show ", 0) == 0 || text.rfind("explain ", 0) == 0) json(text);
     }
 }
 

@@ -104,6 +104,30 @@ class FakeController final : public control::Controller {
         }
         return reports;
     }
+    [[nodiscard]] Expected<std::vector<control::FlowReport>>
+    flows(const control::FlowFilter& filter) const override {
+        if (filter.tenant == "nobody") return failure("no such tenant", "tenant nobody");
+        return std::vector<control::FlowReport>{{"fdb", 7, "blue", "blue1",
+                                                 "tenant 0, destination 52:54:00:00:00:01",
+                                                 "count, to port 3"}};
+    }
+    [[nodiscard]] Expected<std::string> testpmd_program() const override {
+        return std::string("flow configure 0 queues_number 1");
+    }
+    [[nodiscard]] Expected<control::ExplainReport>
+    explain(const std::string& port, std::span<const std::uint8_t> packet) const override {
+        if (port == "nobody") return failure("no such uplink or vm port", "port nobody");
+        static_cast<void>(record("explain " + port + " " + std::to_string(packet.size())));
+        using Fate = control::ExplainReport::Fate;
+        control::ExplainReport report{{{0, "from-vm", "from port 3", "group 3"}, {3, {}, {}, {}}},
+                                      Fate::cpu,
+                                      {},
+                                      "0011",
+                                      "a station that is new"};
+        if (packet.back() == 0xff) report = {{}, Fate::port, "p0", "0011", {}};
+        if (packet.back() == 0xee) report = {{}, Fate::drop, {}, "0011", {}};
+        return report;
+    }
     [[nodiscard]] datapath::DropCounts drops() const override {
         datapath::DropCounts drops{};
         drops[static_cast<std::size_t>(datapath::DropReason::source_mac_spoofed)] = 42;
@@ -122,7 +146,7 @@ class FakeController final : public control::Controller {
     /// What was asked, in order.
     mutable std::vector<std::string> record_of_calls;
     /// Set: the next change fails with this.
-    std::optional<Error> next_error;
+    mutable std::optional<Error> next_error;
     std::vector<control::FdbReport> fdb_entries{
         {"blue", mac("52:54:00:00:00:01"), "blue1", {}, overlay::FdbOrigin::configured, {}},
         {"blue", mac("52:54:00:00:00:02"), "", address("192.0.2.2"), overlay::FdbOrigin::learned,
@@ -130,7 +154,7 @@ class FakeController final : public control::Controller {
     config::Settings settings_;
 
   private:
-    Expected<void> record(std::string call) {
+    Expected<void> record(std::string call) const {
         record_of_calls.push_back(std::move(call));
         if (!next_error) return {};
         Error error = *next_error;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "eswitch/model/testpmd_syntax.h"
+#include "eswitch/testpmd_syntax.h"
 
 #include "eswitch/model/packet_layers.h"
 #include "eswitch/modify_field.h"

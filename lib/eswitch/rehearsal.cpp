@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "eswitch/rehearsal.h"
+
+#include "eswitch/rule_text.h"
+#include "eswitch/testpmd_printer.h"
+
+#include <sstream>
+#include <utility>
+
+namespace sallyport::eswitch {
+
+namespace {
+
+constexpr std::uint32_t queue_size = 1024;
+
+/// As the order of groups has it: what the CPU is left with after a miss.
+const char* left_to_cpu(std::uint32_t group) {
+    switch (group) {
+    case group::origin:
+        return "not for the underlay's MAC, from the backup uplink, or from a port without rules: "
+               "the CPU looks at all of it";
+    case group::terminate:
+        return "no sound VXLAN packet for a tenant in hardware: the CPU decapsulates it, hands it "
+               "to Linux, or drops and counts it";
+    case group::peer:
+        return "the sender is no remote vtep of the tenant in hardware: the CPU decides, and "
+               "counts why";
+    case group::vm_station:
+    case group::remote_station:
+        return "a station that is new, has moved, or may not be there: the CPU learns or refuses "
+               "it, and forwards what it may";
+    case group::length:
+        return "not IP, tagged, or longer than the tenant's MTU: the CPU forwards, answers or "
+               "drops it";
+    case group::deliver:
+    case group::fdb:
+        return "the destination is unknown, a group, or in software: the CPU forwards or floods it";
+    default:
+        return "the CPU gets a packet that the NIC has changed: please report this";
+    }
+}
+
+} // namespace
+
+void add_ports(ModelFlowApi& model, const RehearsalPorts& ports) {
+    for (const std::uint16_t uplink : ports.uplinks)
+        model.add_port(uplink, ModelFlowApi::PortKind::wire);
+    for (const auto& [id, vm_port] : ports.vm_ports)
+        model.add_port(vm_port, ModelFlowApi::PortKind::vport);
+}
+
+Expected<std::unique_ptr<HardwarePath>> rehearse(FlowApi& flow, const Settings& settings,
+                                                 const RehearsalPorts& ports,
+                                                 std::span<const overlay::Row> rows) {
+    const std::uint16_t proxy = ports.uplinks[0];
+    rte_flow_error error{};
+    const rte_flow_port_attr attributes{};
+    if (const int code = flow.configure(proxy, attributes, 1, queue_size, error); code != 0)
+        return failure("cannot configure: " + describe(error, code), "rehearsal");
+    auto pipeline = Pipeline::create(flow, proxy, stage_sizes(settings),
+                                     {.fixed_dscp = settings.dscp.has_value()});
+    if (!pipeline) return tl::unexpected(pipeline.error());
+    auto path = std::make_unique<HardwarePath>(flow, std::move(*pipeline), settings,
+                                               FlowQueue::Options{.size = queue_size});
+    for (const overlay::UplinkIndex index : overlay::all_uplinks)
+        if (auto done = path->attach_uplink(index, ports.uplinks[index]); !done)
+            return tl::unexpected(done.error());
+    for (const auto& [id, port] : ports.vm_ports)
+        if (auto done = path->attach_vm_port(id, port); !done) return tl::unexpected(done.error());
+    if (auto done = path->set_underlay_mac(ports.underlay_mac); !done)
+        return tl::unexpected(done.error());
+    std::vector<overlay::RowChange> changes;
+    changes.reserve(rows.size());
+    for (const overlay::Row& row : rows)
+        changes.push_back({overlay::RowChange::Kind::put, row});
+    if (auto done = path->apply(changes, nullptr); !done) return tl::unexpected(done.error());
+    return path;
+}
+
+Expected<std::string> testpmd_program(const Settings& settings, const RehearsalPorts& ports,
+                                      std::span<const overlay::Row> rows) {
+    std::ostringstream text;
+    TestpmdPrinter printer(text, ports.uplinks[0]);
+    const auto path = rehearse(printer, settings, ports, rows);
+    if (!path) return tl::unexpected(path.error());
+    // Before the path's end, which would print how all of it is destroyed.
+    return text.str();
+}
+
+Expected<Explanation> explain(const Settings& settings, const RehearsalPorts& ports,
+                              std::span<const overlay::Row> rows, std::uint16_t port,
+                              std::span<const std::uint8_t> packet) {
+    ModelFlowApi model;
+    add_ports(model, ports);
+    const auto path = rehearse(model, settings, ports, rows);
+    if (!path) return tl::unexpected(path.error());
+
+    Explanation explanation;
+    explanation.verdict = model.run(port, packet);
+    for (const ModelStep& step : explanation.verdict.steps) {
+        ExplainedStep& explained = explanation.steps.emplace_back();
+        explained.group = step.group;
+        if (step.rule == nullptr) {
+            explanation.cpu = left_to_cpu(step.group);
+            continue;
+        }
+        (*path)->for_each_rule([&](const RuleReport& rule) {
+            if (rule.handle != step.rule) return;
+            explained.table = stage(rule.spec.stage).name;
+            explained.match = match_text(rule.spec);
+            explained.actions = actions_text(rule.spec);
+        });
+    }
+    if (explanation.verdict.fate == ModelVerdict::Fate::cpu && explanation.cpu.empty())
+        explanation.cpu =
+            "a frame to a station of the port it came from: the CPU drops and counts it";
+    return explanation;
+}
+
+} // namespace sallyport::eswitch
