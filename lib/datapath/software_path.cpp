@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "datapath/software_path.h"
 
+#include "datapath/ring_create_elem.h"
 #include "datapath/software_path_implementation.h"
 
 #include <cerrno>

@@ -173,7 +173,7 @@ class VirtioUser {
     }
     ~VirtioUser() {
         rte_eth_dev_info info{};
-        rte_eth_dev_info_get(port_, &info);
+        EXPECT_EQ(0, rte_eth_dev_info_get(port_, &info));
         rte_eth_dev_stop(port_);
         rte_eth_dev_close(port_);
         rte_dev_remove(info.device);
