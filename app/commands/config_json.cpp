@@ -22,6 +22,12 @@ Json next_hop_settings_json(const config::NextHopSettings& next_hop) {
             {"uplink", next_hop.uplink.empty() ? Json() : Json(next_hop.uplink)}};
 }
 
+Json eswitch_settings_json(const config::EswitchSettings& eswitch) {
+    return {{"kind", eswitch.kind == config::Eswitch::mlx5 ? "mlx5" : "none"},
+            {"pci", eswitch.pci.empty() ? Json() : Json(eswitch.pci)},
+            {"flow_queue_size", eswitch.flow_queue_size}};
+}
+
 Json underlay_json(const config::UnderlaySettings& underlay) {
     auto prefix_text = [](const net::IpPrefix& prefix) { return prefix.to_string(); };
     return {
@@ -70,6 +76,7 @@ Json config_json(const config::Settings& settings) {
          {{"level", log.level},
           {"format", log.format == config::LogFormat::json ? "json" : "text"},
           {"file", log.file.empty() ? Json() : Json(log.file.string())}}},
+        {"eswitch", eswitch_settings_json(settings.eswitch)},
         {"underlay", underlay_json(settings.underlay)},
         {"uplink", array_json(settings.uplinks, uplink_settings_json)},
         {"failover", failover_settings_json(settings)},

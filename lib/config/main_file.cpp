@@ -2,6 +2,8 @@
 #include "config/main_file.h"
 
 #include "config/values.h"
+#include "net/card_function.h"
+#include "net/pci_address.h"
 
 #include <algorithm>
 #include <charconv>
@@ -20,6 +22,9 @@ constexpr auto forms = std::to_array<KeyForm>({
     {"log.level"},
     {"log.format"},
     {"log.file"},
+    {"eswitch"},
+    {"eswitch.pci"},
+    {"eswitch.flow_queue_size"},
     {"underlay.mtu"},
     {"underlay.host_port"},
     {"underlay.address", true},
@@ -76,6 +81,7 @@ class MainParser {
     void parse() {
         parse_node();
         parse_log();
+        parse_eswitch();
         parse_underlay();
         parse_host_port();
         parse_uplinks();
@@ -90,6 +96,8 @@ class MainParser {
   private:
     void parse_node();
     void parse_log();
+    void parse_eswitch();
+    void check_card_uplink(const Entry& entry) const;
     void parse_underlay();
     void parse_outer_header();
     void parse_source_ports();
@@ -139,6 +147,36 @@ void MainParser::parse_log() {
         {{"text", LogFormat::text}, {"json", LogFormat::json}});
     values_.take_choice("log.format", formats, settings_.log.format);
     values_.take_path("log.file", settings_.log.file, "stderr");
+}
+
+void MainParser::parse_eswitch() {
+    EswitchSettings& eswitch = settings_.eswitch;
+    constexpr auto kinds = std::to_array<std::pair<std::string_view, Eswitch>>(
+        {{"none", Eswitch::none}, {"mlx5", Eswitch::mlx5}});
+    values_.take_choice("eswitch", kinds, eswitch.kind);
+    values_.take_number("eswitch.flow_queue_size", {64, 65536, "operations in flight"},
+                        eswitch.flow_queue_size);
+    const Entry* const pci = keys_.find("eswitch.pci");
+    if (pci == nullptr) {
+        if (eswitch.kind == Eswitch::mlx5)
+            keys_.complain(0, "eswitch.pci", "missing",
+                           "the PCI address of the card's first port, as `0000:08:00.0`");
+        return;
+    }
+    if (net::parse_pci_address(pci->value))
+        eswitch.pci = pci->value;
+    else
+        keys_.complain(*pci, in_quotes(pci->value) + " is no PCI address",
+                       "that of the card's first port, as `0000:08:00.0`");
+}
+
+void MainParser::check_card_uplink(const Entry& entry) const {
+    // The first port of the card is the first to start and the last to stop.
+    const unsigned pf = settings_.uplinks.empty() ? 0 : 1;
+    const auto function = net::parse_card_function(entry.value);
+    if (!function || *function != net::CardFunction{pf})
+        keys_.complain(entry, in_quotes(entry.value) + " with eswitch = mlx5",
+                       fmt::format("`pf{}`: the uplinks are the card's ports, in their order", pf));
 }
 
 void MainParser::parse_underlay() {
@@ -248,6 +286,7 @@ void MainParser::parse_uplink(const NamedGroup& group) {
     MainLines::Uplink lines{group.line, 0, 0};
     if (const Entry* entry = keys_.find(front + ".device")) {
         if (values_.device(*entry)) uplink.device = entry->value;
+        if (settings_.eswitch.kind == Eswitch::mlx5) check_card_uplink(*entry);
         lines.device = entry->line;
     } else {
         keys_.complain(group.line, front + ".device", "missing",

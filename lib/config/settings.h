@@ -84,6 +84,23 @@ enum class UdpChecksum : std::uint8_t {
     computed,
 };
 
+enum class Eswitch : std::uint8_t {
+    /// Everything by software.
+    none,
+    /// The two ports of a ConnectX-6 Dx or later under the multiport E-Switch.
+    mlx5,
+};
+
+struct EswitchSettings {
+    Eswitch kind = Eswitch::none;
+    /// Of the card's first port, "0000:08:00.0".
+    std::string pci;
+    /// Operations in flight on the flow queue.
+    std::uint32_t flow_queue_size = 1024;
+
+    bool operator==(const EswitchSettings&) const = default;
+};
+
 struct UnderlaySettings {
     /// Largest outer IP packet, octets.
     std::uint16_t mtu = 1600;
@@ -158,6 +175,7 @@ struct Settings {
     /// Default: the host's name.
     std::string node;
     LogSettings log;
+    EswitchSettings eswitch;
     UnderlaySettings underlay;
     /// Two: the uplink index is the order in the file. Loaded settings always have both.
     std::vector<UplinkSettings> uplinks;

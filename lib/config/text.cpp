@@ -37,6 +37,15 @@ std::string log_text(const LogSettings& log) {
                        path_or(log.file, "stderr"));
 }
 
+std::string eswitch_text(const EswitchSettings& eswitch) {
+    std::string text =
+        fmt::format("eswitch = {}\n\n", eswitch.kind == Eswitch::mlx5 ? "mlx5" : "none");
+    if (eswitch.kind == Eswitch::none) return text;
+    return text
+           + fmt::format("[eswitch]\npci = {}\nflow_queue_size = {}\n\n", eswitch.pci,
+                         eswitch.flow_queue_size);
+}
+
 std::string underlay_text(const UnderlaySettings& underlay) {
     std::string text = fmt::format("[underlay]\nmtu = {}\nhost_port = {}\n", underlay.mtu,
                                    underlay.host_port.empty() ? "none" : underlay.host_port);
@@ -81,8 +90,8 @@ std::string limits_text(const LimitSettings& limits) {
 } // namespace
 
 std::string main_config_text(const Settings& settings) {
-    return fmt::format("[node]\nname = {}\n\n", settings.node) + log_text(settings.log)
-           + underlay_text(settings.underlay) + uplinks_text(settings)
+    return eswitch_text(settings.eswitch) + fmt::format("[node]\nname = {}\n\n", settings.node)
+           + log_text(settings.log) + underlay_text(settings.underlay) + uplinks_text(settings)
            + fmt::format("[workers]\nidle = {}\nmax_sleep_us = {}\n\n",
                          settings.workers.idle == WorkerIdle::spin ? "spin" : "sleep",
                          settings.workers.max_sleep.count())

@@ -78,7 +78,8 @@ const std::vector<Case> syntax{
      {"main.conf:1: unknown section [uplnk.p0]; did you mean [uplink.p0]?"}},
     {"UnknownSectionLikeNone",
      "[blackjack]\n",
-     {"main.conf:1: unknown section [blackjack]; one of [node], [log], [underlay], [uplink.NAME], "
+     {"main.conf:1: unknown section [blackjack]; one of [node], [log], [eswitch], [underlay], "
+      "[uplink.NAME], "
       "[failover], [workers], [shell], [limits], [tenants]"}},
     {"GivenTwice",
      "[log]\nlevel = info\n\nlevel = debug\n",
@@ -93,6 +94,25 @@ constexpr const char* name_rule =
     "letters, digits, '-', '_' and '.', a letter or digit at both ends, at most 63 characters";
 
 const std::vector<Case> values{
+    {"EswitchKind",
+     "eswitch = mlx4\n",
+     {"main.conf:1: eswitch: 'mlx4' is no known word; none or mlx5"}},
+    {"EswitchPci",
+     "[eswitch]\npci = 08:00.0\n",
+     {"main.conf:2: eswitch.pci: '08:00.0' is no PCI address; that of the card's first port, as "
+      "`0000:08:00.0`"}},
+    {"EswitchQueue",
+     "[eswitch]\nflow_queue_size = 63\n",
+     {"main.conf:2: eswitch.flow_queue_size: '63' is out of range; 64 to 65536 (operations "
+      "in flight)"}},
+    {"EswitchOfOrdinaryPorts",
+     "eswitch = mlx5\n",
+     {"main.conf: eswitch.pci: missing; the PCI address of the card's first port, as "
+      "`0000:08:00.0`",
+      "main.conf:3: uplink.p0.device: 'net_af_packet0,iface=up0' with eswitch = mlx5; `pf0`: the "
+      "uplinks are the card's ports, in their order",
+      "main.conf:6: uplink.p1.device: 'net_af_packet1,iface=up1' with eswitch = mlx5; `pf1`: the "
+      "uplinks are the card's ports, in their order"}},
     {"NodeName",
      "[node]\nname = a b\n",
      {std::string("main.conf:2: node.name: 'a b' is no name; ") + name_rule}},
