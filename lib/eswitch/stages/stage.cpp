@@ -13,4 +13,16 @@ const Stage& stage(StageId id) {
     return *stages[static_cast<std::size_t>(id)];
 }
 
+bool counts(const Stage& stage) {
+    for (std::uint8_t set = 0; set < stage.action_sets; ++set) {
+        ActionsBuilder builder;
+        const RuleEffect effect;
+        stage.write_actions(builder, set, effect);
+        for (const auto* action = builder.actions(); action->type != RTE_FLOW_ACTION_TYPE_END;
+             ++action)
+            if (action->type == RTE_FLOW_ACTION_TYPE_COUNT) return true;
+    }
+    return false;
+}
+
 } // namespace sallyport::eswitch

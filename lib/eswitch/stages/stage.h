@@ -63,4 +63,7 @@ extern const Stage uplink_stage;
 
 const Stage& stage(StageId id);
 
+/// Whether rules of the stage have a counter.
+bool counts(const Stage& stage);
+
 } // namespace sallyport::eswitch
