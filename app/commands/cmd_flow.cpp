@@ -19,15 +19,51 @@ using shell::Align;
 using shell::column;
 using shell::member_text;
 
+std::string why_not(const Json& flow) {
+    return flow.at("reason").is_null() ? "" : member_text(flow, "reason");
+}
+
 Expected<shell::Output> show(const control::Controller& controller,
                              const control::FlowFilter& filter) {
-    static const shell::Renderer table = shell::table(
-        {column("GROUP", "group", Align::right), column("TABLE", "table"),
-         column("TENANT", "tenant"), column("MATCH", "match"), column("ACTIONS", "actions")},
-        "no rules");
+    static const shell::Renderer table = shell::table({column("GROUP", "group", Align::right),
+                                                       column("TABLE", "table"),
+                                                       column("TENANT", "tenant"),
+                                                       column("STATE", "state"),
+                                                       column("PACKETS", "packets", Align::right),
+                                                       column("BYTES", "bytes", Align::right),
+                                                       column("MATCH", "match"),
+                                                       column("ACTIONS", "actions"),
+                                                       {"WHY NOT", why_not}},
+                                                      "no rules");
     const auto flows = controller.flows(filter);
     if (!flows) return tl::unexpected(flows.error());
     return shell::Output{.data = array_json(*flows, flow_json), .render = table};
+}
+
+std::string render_eswitch(const Json& eswitch) {
+    static const shell::Renderer tables =
+        shell::table({column("GROUP", "group", Align::right), column("TABLE", "name"),
+                      column("RULES", "rules", Align::right), column("SIZE", "size", Align::right)},
+                     "no tables");
+    const auto shown = [&eswitch](const char* key) {
+        return eswitch.at(key).is_null() ? "" : member_text(eswitch, key);
+    };
+    std::string text = shell::render_pairs({
+        {"E-Switch", shown("kind")},
+        {"transfer proxy", shown("proxy")},
+        {"flow queue", shown("queue_size")},
+        {"fdb entries", shown("entries")},
+        {"in hardware", shown("entries_in_hardware")},
+        {"counters", shown("counters")},
+        {"counters used", shown("counters_used")},
+        {"rules created", shown("created")},
+        {"rules updated", shown("updated")},
+        {"rules destroyed", shown("destroyed")},
+        {"rules stranded", shown("stranded")},
+        {"closed", shown("closed")},
+    });
+    if (member_text(eswitch, "kind") == "none") return text;
+    return text + '\n' + tables(eswitch.at("tables"));
 }
 
 Expected<shell::Output> show_testpmd(const control::Controller& controller) {
@@ -104,6 +140,11 @@ void add_flow_commands(const Context& context) {
     context.commands.add("show flow port <port:vm_port>", "those of one vm port",
                          [&controller](const shell::Arguments& arguments) {
                              return show(controller, {{}, arguments.word("port")});
+                         });
+    context.commands.add("show eswitch", "the NIC's E-Switch: tables, counters, flow queue",
+                         [&controller](const shell::Arguments&) -> Expected<shell::Output> {
+                             return shell::Output{.data = eswitch_json(controller.eswitch()),
+                                                  .render = render_eswitch};
                          });
     context.commands.add(
         "show flow testpmd", "the whole program as commands of testpmd",

@@ -211,8 +211,34 @@ Json flow_json(const control::FlowReport& flow) {
             {"table", flow.table},
             {"tenant", text_or_null(flow.tenant)},
             {"vm_port", text_or_null(flow.vm_port)},
+            {"state", flow.state},
+            {"reason", text_or_null(flow.reason)},
             {"match", flow.match},
-            {"actions", flow.actions}};
+            {"actions", flow.actions},
+            {"packets", flow.packets},
+            {"bytes", flow.bytes}};
+}
+
+Json eswitch_json(const control::EswitchReport& eswitch) {
+    auto table_json = [](const control::EswitchReport::Table& table) -> Json {
+        return {{"group", table.group},
+                {"name", table.name},
+                {"rules", table.rules},
+                {"size", table.size}};
+    };
+    return {{"kind", eswitch.kind},
+            {"proxy", text_or_null(eswitch.proxy)},
+            {"queue_size", eswitch.queue_size},
+            {"entries", eswitch.entries},
+            {"entries_in_hardware", eswitch.entries_in_hardware},
+            {"counters", eswitch.counters},
+            {"counters_used", eswitch.counters_used},
+            {"created", eswitch.created},
+            {"updated", eswitch.updated},
+            {"destroyed", eswitch.destroyed},
+            {"stranded", eswitch.stranded},
+            {"closed", text_or_null(eswitch.closed)},
+            {"tables", array_json(eswitch.tables, table_json)}};
 }
 
 Json explanation_json(const control::ExplainReport& explanation) {

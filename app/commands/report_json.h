@@ -25,6 +25,7 @@ Json next_hop_json(const control::NextHopReport& next_hop);
 Json graph_json(const std::vector<datapath::NodeCounters>& nodes,
                 const std::vector<datapath::WorkerCounters>& workers);
 Json flow_json(const control::FlowReport& flow);
+Json eswitch_json(const control::EswitchReport& eswitch);
 Json explanation_json(const control::ExplainReport& explanation);
 /// Keys as in the files, one object a section.
 Json config_json(const config::Settings& settings);

@@ -53,6 +53,13 @@ Expected<void> add_endpoints(Telemetry& telemetry, const control::Controller& co
          [&](std::size_t offset) {
              return page_of(controller.next_hops(), offset, next_hop_json);
          }},
+        {"/sallyport/flow", "Rules of the hardware path. Parameter: offset",
+         [&](std::size_t offset) {
+             auto flows = controller.flows({});
+             return page_of(flows ? *flows : std::vector<control::FlowReport>{}, offset, flow_json);
+         }},
+        {"/sallyport/eswitch", "The NIC's E-Switch. No parameters",
+         [&](std::size_t) { return eswitch_json(controller.eswitch()); }},
         {"/sallyport/drop", "Dropped packets by reason. No parameters",
          [&](std::size_t) { return drops_json(controller.drops()); }},
         {"/sallyport/graph", "Graph nodes and workers. No parameters",

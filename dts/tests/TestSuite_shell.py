@@ -62,6 +62,7 @@ SHOWS = {
     "show nexthop": ("192.0.2.11", "02:00:00:00:0b:00"),
     "show drop": (),
     "show graph stats": ("sallyport-vxlan-encap", "sallyport-drop"),
+    "show eswitch": ("E-Switch", "none", "fdb entries"),
     "show flow": ("vm-station", vm_mac(1), "blue"),
     "show flow tenant blue": ("vm-station", vm_mac(1)),
     "show flow port one": ("own-station", vm_mac(1)),

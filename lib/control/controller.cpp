@@ -21,17 +21,23 @@ constexpr std::chrono::seconds retry_interval{1};
 
 Expected<std::unique_ptr<Controller>> Controller::start(const config::Settings& settings,
                                                         EventLoop& loop) {
+    return start(settings, loop, dpdk_nic_backend());
+}
+
+Expected<std::unique_ptr<Controller>> Controller::start(const config::Settings& settings,
+                                                        EventLoop& loop, NicBackend nic_backend) {
     if (settings.uplinks.size() != overlay::uplink_count)
         return failure(fmt::format("{} uplinks configured", settings.uplinks.size()),
                        settings.file.string(),
                        "configure exactly two, [uplink.NAME] with a device");
-    auto controller = std::make_unique<RunningController>(settings, loop);
+    auto controller = std::make_unique<RunningController>(settings, loop, std::move(nic_backend));
     if (auto up = controller->bring_up(); !up) return tl::unexpected(up.error());
     return controller;
 }
 
-RunningController::RunningController(const config::Settings& settings, EventLoop& loop)
-    : settings_(settings), loop_(loop) {}
+RunningController::RunningController(const config::Settings& settings, EventLoop& loop,
+                                     NicBackend nic_backend)
+    : settings_(settings), loop_(loop), nic_backend_(std::move(nic_backend)) {}
 
 RunningController::~RunningController() {
     alive_.reset();
@@ -46,18 +52,28 @@ RunningController::~RunningController() {
     if (kernel_ != nullptr) loop_.unwatch(kernel_->fd());
     tenants_.reset();
     next_hops_.reset();
-    ports_.reset();
+    // Representors stop before the uplinks, and the rules go in between.
+    if (ports_ != nullptr) ports_->close_vm_ports();
     kernel_.reset();
     state_.reset();
+    if (nic_ != nullptr) nic_->end_path();
+    ports_.reset();
+    nic_.reset();
     path_.reset();
 }
 
 Expected<void> RunningController::bring_up() {
     using Step = Expected<void> (RunningController::*)();
-    constexpr std::array<Step, 6> steps = {
-        &RunningController::make_software_path, &RunningController::watch_kernel,
-        &RunningController::open_underlay,      &RunningController::add_configured_tenants,
-        &RunningController::watch_links,        &RunningController::run_workers,
+    constexpr std::array<Step, 9> steps = {
+        &RunningController::make_software_path,
+        &RunningController::open_card,
+        &RunningController::open_uplinks,
+        &RunningController::make_hardware_path,
+        &RunningController::watch_kernel,
+        &RunningController::open_underlay,
+        &RunningController::add_configured_tenants,
+        &RunningController::watch_links,
+        &RunningController::run_workers,
     };
     for (Step step : steps)
         if (auto done = (this->*step)(); !done) return done;
@@ -73,8 +89,32 @@ Expected<void> RunningController::make_software_path() {
     auto path = datapath::SoftwarePath::create(path_settings(settings_, std::move(*lcores)));
     if (!path) return tl::unexpected(path.error());
     path_ = std::move(*path);
-    state_ = std::make_unique<overlay::ForwardingState>(state_limits(settings_),
-                                                        std::vector<overlay::Path*>{path_.get()});
+    return {};
+}
+
+Expected<void> RunningController::open_card() {
+    if (settings_.eswitch.kind == config::Eswitch::none) return {};
+    auto nic = Nic::open(settings_, std::move(nic_backend_));
+    if (!nic) return tl::unexpected(nic.error());
+    nic_ = std::move(*nic);
+    return {};
+}
+
+Expected<void> RunningController::open_uplinks() {
+    ports_ =
+        std::make_unique<PortSet>(*path_, nic_.get(), worker_count(), needed_data_room(settings_));
+    return ports_->open_uplinks(settings_);
+}
+
+Expected<void> RunningController::make_hardware_path() {
+    // Of the two, only the software path can refuse a row, so that it is asked first.
+    std::vector<overlay::Path*> paths{path_.get()};
+    if (nic_ != nullptr) {
+        if (auto started = nic_->start_path(); !started) return started;
+        if (auto attached = ports_->attach_uplinks_to_hardware(); !attached) return attached;
+        paths.push_back(nic_->path());
+    }
+    state_ = std::make_unique<overlay::ForwardingState>(state_limits(settings_), std::move(paths));
     return {};
 }
 
@@ -93,8 +133,6 @@ Expected<void> RunningController::watch_kernel() {
 }
 
 Expected<void> RunningController::open_underlay() {
-    ports_ = std::make_unique<PortSet>(*path_, worker_count(), needed_data_room(settings_));
-    if (auto opened = ports_->open_uplinks(settings_); !opened) return opened;
     const auto& underlay = settings_.underlay;
     bool has_host_port = !underlay.host_port.empty();
     if (has_host_port) {

@@ -23,6 +23,7 @@
 namespace sallyport::control {
 
 class EventLoop;
+struct NicBackend;
 
 /// What the commands and telemetry show. Plain values, copied out.
 struct PortReport {
@@ -113,6 +114,37 @@ struct FlowReport {
     std::string vm_port; // likewise
     std::string match;
     std::string actions;
+    /// "hardware", "refused", or "no NIC".
+    std::string state;
+    std::string reason; // of a rule, or of all its row's, that is not in hardware
+    /// Of rules that count, in hardware.
+    std::uint64_t packets = 0;
+    std::uint64_t bytes = 0;
+};
+
+/// The E-Switch as a whole.
+struct EswitchReport {
+    std::string kind;  // "none", "mlx5"
+    std::string proxy; // name of the uplink through which all rules are made
+    struct Table {
+        std::string name;
+        std::uint32_t group = 0;
+        std::uint32_t rules = 0;
+        std::uint32_t size = 0;
+    };
+    std::vector<Table> tables;
+    std::size_t entries_in_hardware = 0;
+    /// Of the fdb, all tenants.
+    std::size_t entries = 0;
+    std::uint64_t created = 0;
+    std::uint64_t updated = 0;
+    std::uint64_t destroyed = 0;
+    /// Rules that the NIC would not give back.
+    std::uint64_t stranded = 0;
+    std::uint32_t queue_size = 0;
+    std::uint32_t counters = 0;
+    std::uint32_t counters_used = 0;
+    std::string closed; // why all traffic goes by software; empty: it does not
 };
 
 /// Empty members let everything pass.
@@ -144,6 +176,9 @@ class Controller {
     /// @param loop must outlive the controller
     static Expected<std::unique_ptr<Controller>> start(const config::Settings& settings,
                                                        EventLoop& loop);
+    /// The same with a card that may be played.
+    static Expected<std::unique_ptr<Controller>> start(const config::Settings& settings,
+                                                       EventLoop& loop, NicBackend nic_backend);
     /// Stops the workers, closes the ports.
     virtual ~Controller() = default;
 
@@ -168,6 +203,7 @@ class Controller {
     [[nodiscard]] virtual std::vector<TenantReport> tenants() const = 0;
     [[nodiscard]] virtual Expected<std::vector<FlowReport>>
     flows(const FlowFilter& filter) const = 0;
+    [[nodiscard]] virtual EswitchReport eswitch() const = 0;
     /// The hardware path's whole program as testpmd's commands.
     [[nodiscard]] virtual Expected<std::string> testpmd_program() const = 0;
     /// @param port uplink or vm port from whose own side the packet comes

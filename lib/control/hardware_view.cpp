@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "control/hardware_view.h"
 
+#include "control/nic.h"
+#include "eswitch/bring_up/flow_resources.h"
 #include "eswitch/rule_text.h"
 #include "net/outer.h"
 
@@ -63,8 +65,8 @@ eswitch::Settings hardware_settings(const config::Settings& settings) {
 }
 
 HardwareView::HardwareView(const config::Settings& settings, const overlay::ForwardingState& state,
-                           const PortSet& ports)
-    : settings_(settings), state_(state), ports_(ports) {}
+                           const PortSet& ports, const Nic* nic)
+    : settings_(settings), state_(state), ports_(ports), nic_(nic) {}
 
 eswitch::RehearsalPorts HardwareView::rehearsal_ports() const {
     eswitch::RehearsalPorts ports;
@@ -80,25 +82,23 @@ eswitch::RehearsalPorts HardwareView::rehearsal_ports() const {
 }
 
 Expected<std::vector<FlowReport>> HardwareView::flows(const FlowFilter& filter) const {
+    if (nic_ != nullptr) return reports(*nic_->path(), filter);
     eswitch::ModelFlowApi model;
     const auto ports = rehearsal_ports();
     eswitch::add_ports(model, ports);
     const auto rows = state_.rows();
     const auto path = eswitch::rehearse(model, hardware_settings(settings_), ports, rows);
     if (!path) return tl::unexpected(path.error());
+    return reports(**path, filter);
+}
+
+std::vector<FlowReport> HardwareView::reports(const eswitch::HardwarePath& path,
+                                              const FlowFilter& filter) const {
     std::vector<FlowReport> reports;
-    (*path)->for_each_rule([&](const eswitch::RuleReport& rule) {
-        const auto* const tenant = rule.tenant ? state_.tenant(*rule.tenant) : nullptr;
-        const auto* const vm_port = rule.vm_port ? state_.vm_port(*rule.vm_port) : nullptr;
-        FlowReport report;
-        report.tenant = tenant == nullptr ? "" : tenant->row.name;
-        report.vm_port = vm_port == nullptr ? "" : vm_port->name;
+    path.for_each_rule([&](const eswitch::RuleReport& rule) {
+        FlowReport report = describe(rule);
         if (!filter.tenant.empty() && filter.tenant != report.tenant) return;
         if (!filter.vm_port.empty() && filter.vm_port != report.vm_port) return;
-        report.table = eswitch::stage(rule.spec.stage).name;
-        report.group = eswitch::stage(rule.spec.stage).group;
-        report.match = eswitch::match_text(rule.spec);
-        report.actions = eswitch::actions_text(rule.spec);
         reports.push_back(std::move(report));
     });
     std::sort(reports.begin(), reports.end(), [](const FlowReport& a, const FlowReport& b) {
@@ -106,6 +106,52 @@ Expected<std::vector<FlowReport>> HardwareView::flows(const FlowFilter& filter) 
                < std::tie(b.group, b.table, b.tenant, b.match);
     });
     return reports;
+}
+
+FlowReport HardwareView::describe(const eswitch::RuleReport& rule) const {
+    const auto* const tenant = rule.tenant ? state_.tenant(*rule.tenant) : nullptr;
+    const auto* const vm_port = rule.vm_port ? state_.vm_port(*rule.vm_port) : nullptr;
+    FlowReport report;
+    report.tenant = tenant == nullptr ? "" : tenant->row.name;
+    report.vm_port = vm_port == nullptr ? "" : vm_port->name;
+    report.table = eswitch::stage(rule.spec.stage).name;
+    report.group = eswitch::stage(rule.spec.stage).group;
+    report.match = eswitch::match_text(rule.spec);
+    report.actions = eswitch::actions_text(rule.spec);
+    if (nic_ == nullptr) {
+        report.state = "no NIC";
+        return report;
+    }
+    report.state = rule.in_hardware ? "hardware" : "refused";
+    report.reason = rule.refused;
+    report.packets = rule.count.hits;
+    report.bytes = rule.count.bytes;
+    return report;
+}
+
+EswitchReport HardwareView::eswitch() const {
+    EswitchReport report;
+    report.kind = nic_ == nullptr ? "none" : "mlx5";
+    report.entries = state_.fdb_size();
+    if (nic_ == nullptr) return report;
+    const eswitch::HardwarePath& path = *nic_->path();
+    const auto& counts = path.rule_counts();
+    const auto sizes = eswitch::stage_sizes(hardware_settings(settings_));
+    for (std::size_t i = 0; i < eswitch::stage_count; ++i) {
+        const eswitch::Stage& stage = eswitch::stage(static_cast<eswitch::StageId>(i));
+        report.tables.push_back({stage.name, stage.group, counts.by_stage[i], sizes[i]});
+        if (eswitch::counts(stage)) report.counters_used += counts.by_stage[i];
+    }
+    report.proxy = port_name(nic_->proxy());
+    report.entries_in_hardware = path.entries_in_hardware();
+    report.created = counts.created;
+    report.updated = counts.updated;
+    report.destroyed = counts.destroyed;
+    report.stranded = counts.stranded + counts.stuck;
+    report.queue_size = settings_.eswitch.flow_queue_size;
+    report.counters = eswitch::needed_counters(hardware_settings(settings_));
+    report.closed = path.closed();
+    return report;
 }
 
 Expected<std::string> HardwareView::testpmd_program() const {

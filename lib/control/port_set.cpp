@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "control/port_set.h"
 
+#include "control/nic.h"
 #include "datapath/port_driver.h"
 #include "underlay/kernel_watch.h"
 #include "underlay/transmit_queue.h"
@@ -68,22 +69,35 @@ AttachedPort::AttachedPort(datapath::SoftwarePath& path, std::unique_ptr<datapat
 }
 
 AttachedPort::~AttachedPort() {
-    if (port_ != nullptr) path_.detach(*port_);
+    if (port_ == nullptr) return;
+    // What the NIC does not know any more comes to the software path, so that one goes last.
+    if (hardware != nullptr)
+        if (auto done = hardware->detach(port_->id()); !done)
+            spdlog::error("{}", done.error().message());
+    path_.detach(*port_);
 }
 
-PortSet::PortSet(datapath::SoftwarePath& path, std::uint16_t workers,
+PortSet::PortSet(datapath::SoftwarePath& path, Nic* nic, std::uint16_t workers,
                  std::uint16_t buffer_data_room)
-    : path_(path), workers_(workers), buffer_data_room_(buffer_data_room) {}
+    : path_(path), nic_(nic), workers_(workers), buffer_data_room_(buffer_data_room) {}
 
 PortSet::~PortSet() {
     vm_ports_.clear();
     host_.reset();
-    for (auto& uplink : uplinks_)
-        uplink.reset();
+    // The card's first port stops last.
+    for (std::size_t i = uplinks_.size(); i-- > 0;)
+        uplinks_[i].reset();
 }
 
-Expected<std::unique_ptr<datapath::Port>>
-PortSet::open(const datapath::PortSettings& settings) const {
+Expected<std::unique_ptr<datapath::Port>> PortSet::open(datapath::PortSettings settings) const {
+    if (nic_ != nullptr) {
+        auto name = nic_->device_name(settings.device);
+        if (!name) return tl::unexpected(name.error());
+        if (*name) {
+            settings.device = **name;
+            settings.steps = &nic_->steps();
+        }
+    }
     auto room = datapath::Port::needed_data_room(settings.device, settings.mtu);
     if (room > buffer_data_room_)
         return failure(
@@ -169,8 +183,21 @@ Expected<void> PortSet::open_vm_port(const config::TenantSettings& tenant,
     attached.allowed_macs = settings.macs;
     if (auto done = path_.attach_vm_port(id, attached.port()); !done)
         return tl::unexpected(at(done.error(), where));
+    if (nic_ != nullptr && attached.port().settings().steps != nullptr) {
+        if (auto done = nic_->path()->attach_vm_port(id, attached.port().id()); !done)
+            return tl::unexpected(at(done.error(), where));
+        attached.hardware = nic_->path();
+    }
     vm_ports_.emplace(settings.name, std::move(attached));
     return {};
+}
+
+Expected<void> PortSet::attach_uplinks_to_hardware() {
+    eswitch::HardwarePath& hardware = *nic_->path();
+    for (const overlay::UplinkIndex index : overlay::all_uplinks)
+        if (auto done = hardware.attach_uplink(index, uplinks_[index]->port().id()); !done)
+            return done;
+    return hardware.set_underlay_mac(underlay_mac_);
 }
 
 void PortSet::close_vm_port(const std::string& name) {

@@ -7,6 +7,7 @@
 #include "control/tenants.h"
 #include "datapath/port.h"
 #include "datapath/software_path.h"
+#include "eswitch/hardware_path.h"
 #include "overlay/row.h"
 
 #include <array>
@@ -29,7 +30,9 @@ std::uint16_t host_port_mtu(std::uint16_t underlay_mtu);
 /// Data room that a packet buffer needs for every port of the settings, octets without headroom.
 std::uint16_t needed_data_room(const config::Settings& settings);
 
-/// An open port that the software path works on; detached and closed with the object.
+class Nic;
+
+/// An open port that the paths work on; detached and closed with the object.
 class AttachedPort {
   public:
     AttachedPort(datapath::SoftwarePath& path, std::unique_ptr<datapath::Port> port);
@@ -44,6 +47,8 @@ class AttachedPort {
     /// VM ports only.
     std::string tenant{};
     std::vector<net::MacAddress> allowed_macs{};
+    /// Where the port is a representor: the path that knows it as such.
+    eswitch::HardwarePath* hardware = nullptr;
 
   private:
     datapath::SoftwarePath& path_;
@@ -55,8 +60,9 @@ class AttachedPort {
 /// failed.
 class PortSet final : public VmPorts {
   public:
-    /// @param path must outlive the object
-    PortSet(datapath::SoftwarePath& path, std::uint16_t workers, std::uint16_t buffer_data_room);
+    /// @param nic null: there is no card. Both must outlive the object.
+    PortSet(datapath::SoftwarePath& path, Nic* nic, std::uint16_t workers,
+            std::uint16_t buffer_data_room);
     ~PortSet() override;
 
     /// Opens both uplinks and tells the software path the underlay's MAC.
@@ -68,6 +74,9 @@ class PortSet final : public VmPorts {
                                 const config::VmPortSettings& settings,
                                 overlay::VmPortId id) override;
     void close_vm_port(const std::string& name) override;
+    void close_vm_ports() { vm_ports_.clear(); }
+    /// Tells the card's path, which has just been made, of the uplinks.
+    Expected<void> attach_uplinks_to_hardware();
 
     [[nodiscard]] const AttachedPort& uplink(overlay::UplinkIndex index) const;
     /// Of the settings, or the first uplink's own.
@@ -76,11 +85,13 @@ class PortSet final : public VmPorts {
     void for_each(const std::function<void(const AttachedPort&)>& visit) const;
 
   private:
-    Expected<std::unique_ptr<datapath::Port>> open(const datapath::PortSettings& settings) const;
+    /// A device of the card becomes DPDK's name of it.
+    Expected<std::unique_ptr<datapath::Port>> open(datapath::PortSettings settings) const;
     Expected<void> check_uplink_mtu(const AttachedPort& uplink, const std::string& interface,
                                     std::uint16_t mtu) const;
 
     datapath::SoftwarePath& path_;
+    Nic* nic_;
     std::uint16_t workers_;
     std::uint16_t buffer_data_room_;
     net::MacAddress underlay_mac_;

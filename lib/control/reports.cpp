@@ -181,6 +181,10 @@ Expected<std::vector<FlowReport>> RunningController::flows(const FlowFilter& fil
     return hardware().flows(filter);
 }
 
+EswitchReport RunningController::eswitch() const {
+    return hardware().eswitch();
+}
+
 Expected<std::string> RunningController::testpmd_program() const {
     return hardware().testpmd_program();
 }

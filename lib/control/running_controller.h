@@ -11,6 +11,7 @@
 #include "control/learning.h"
 #include "control/link_watch.h"
 #include "control/next_hops.h"
+#include "control/nic.h"
 #include "control/port_set.h"
 #include "control/tenants.h"
 #include "overlay/forwarding_state.h"
@@ -24,7 +25,7 @@ namespace sallyport::control {
 
 class RunningController final : public Controller {
   public:
-    RunningController(const config::Settings& settings, EventLoop& loop);
+    RunningController(const config::Settings& settings, EventLoop& loop, NicBackend nic_backend);
     ~RunningController() override;
     RunningController(const RunningController&) = delete;
     RunningController& operator=(const RunningController&) = delete;
@@ -48,6 +49,7 @@ class RunningController final : public Controller {
     [[nodiscard]] Expected<std::vector<FdbReport>> fdb(const std::string& tenant) const override;
     [[nodiscard]] std::vector<TenantReport> tenants() const override;
     [[nodiscard]] Expected<std::vector<FlowReport>> flows(const FlowFilter& filter) const override;
+    [[nodiscard]] EswitchReport eswitch() const override;
     [[nodiscard]] Expected<std::string> testpmd_program() const override;
     [[nodiscard]] Expected<ExplainReport>
     explain(const std::string& port, std::span<const std::uint8_t> packet) const override;
@@ -58,6 +60,9 @@ class RunningController final : public Controller {
 
   private:
     Expected<void> make_software_path();
+    Expected<void> open_card();
+    Expected<void> open_uplinks();
+    Expected<void> make_hardware_path();
     Expected<void> watch_kernel();
     Expected<void> open_underlay();
     Expected<void> add_configured_tenants();
@@ -67,7 +72,9 @@ class RunningController final : public Controller {
     void switched(std::optional<failover::UplinkIndex> active);
     void announce_from(failover::UplinkIndex uplink);
     [[nodiscard]] std::vector<net::IpAddress> announced_addresses() const;
-    [[nodiscard]] HardwareView hardware() const { return {settings_, *state_, *ports_}; }
+    [[nodiscard]] HardwareView hardware() const {
+        return {settings_, *state_, *ports_, nic_.get()};
+    }
     config::TenantSettings* find_tenant_settings(const std::string& name);
     [[nodiscard]] Error unknown_tenant(const std::string& name) const;
     [[nodiscard]] std::vector<std::string> tenant_names() const;
@@ -76,12 +83,15 @@ class RunningController final : public Controller {
     EventLoop& loop_;
     std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
 
+    NicBackend nic_backend_;
     // In the order of the start; the end is in reverse.
     std::unique_ptr<datapath::SoftwarePath> path_;
+    /// Null: there is no card.
+    std::unique_ptr<Nic> nic_;
+    std::unique_ptr<PortSet> ports_;
     std::unique_ptr<overlay::ForwardingState> state_;
     std::unique_ptr<underlay::KernelWatch> kernel_;
     EventLoop::TimerId retry_timer_ = 0;
-    std::unique_ptr<PortSet> ports_;
     std::unique_ptr<NextHops> next_hops_;
     std::unique_ptr<Tenants> tenants_;
     std::unique_ptr<FailoverControl> failover_;

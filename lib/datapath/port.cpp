@@ -139,8 +139,12 @@ Expected<void> Port::start(std::uint32_t max_frame) {
     max_frame_ = max_frame;
     // Sets the MTU of a kernel interface behind the port too; drivers without the call have none.
     if (!is_af_packet(settings_.device)) rte_eth_dev_set_mtu(id_, settings_.mtu);
-    if (const int error = rte_eth_dev_start(id_); error != 0)
+    if (settings_.steps != nullptr)
+        if (auto done = settings_.steps->before_start(id_); !done) return done;
+    if (const int error = rte_eth_dev_start(id_); error != 0) {
+        if (settings_.steps != nullptr) settings_.steps->after_stop(id_);
         return failure("cannot start the device: " + reason(error), where);
+    }
     started_ = true;
 
     bool mac_taken = false;
@@ -163,8 +167,13 @@ Port::~Port() {
     if (driver_.empty()) return;
     rte_eth_dev_info info{};
     const bool known = rte_eth_dev_info_get(id_, &info) == 0;
-    if (started_) rte_eth_dev_stop(id_);
+    if (started_) {
+        if (settings_.steps != nullptr) settings_.steps->before_stop(id_);
+        rte_eth_dev_stop(id_);
+        if (settings_.steps != nullptr) settings_.steps->after_stop(id_);
+    }
     rte_eth_dev_close(id_);
+    if (settings_.steps != nullptr) settings_.steps->closed(id_);
     if (probed_ && known && info.device != nullptr) rte_dev_remove(info.device);
 }
 

@@ -19,6 +19,19 @@ namespace sallyport::datapath {
 enum class PortRole : std::uint8_t { uplink, vm_port, host };
 std::string_view to_string(PortRole role);
 
+/// Steps between a port's own ones, for ports of which several are one device. Called in this
+/// order; the ones of the way down also after a failure on the way up.
+class PortSteps {
+  public:
+    virtual ~PortSteps() = default;
+    /// The queues are set up, the port is not started.
+    virtual Expected<void> before_start(std::uint16_t port) = 0;
+    virtual void before_stop(std::uint16_t port) = 0;
+    /// Stopped, or the start failed.
+    virtual void after_stop(std::uint16_t port) = 0;
+    virtual void closed(std::uint16_t port) = 0;
+};
+
 struct PortSettings {
     /// "p0", "vm1": for messages and commands.
     std::string name;
@@ -33,6 +46,8 @@ struct PortSettings {
     std::optional<net::MacAddress> mac;
     /// Number of workers: as many receive queues as the driver has, up to this.
     std::uint16_t workers = 1;
+    /// Null where the port is a device of its own; must outlive the port.
+    PortSteps* steps = nullptr;
 };
 
 struct PortCounters {

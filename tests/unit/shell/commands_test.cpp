@@ -14,6 +14,7 @@ namespace sallyport::commands {
 namespace {
 
 using shell_test::FakeController;
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
@@ -70,6 +71,12 @@ TEST_F(CommandsTest, Flows) {
     EXPECT_EQ(json("show flow tenant blue")[0].at("table"), "fdb");
     EXPECT_EQ(json("show flow port blue1")[0].at("vm_port"), "blue1");
     EXPECT_EQ(run("show flow testpmd"), "flow configure 0 queues_number 1\n");
+}
+
+TEST_F(CommandsTest, Eswitch) {
+    EXPECT_THAT(run("show eswitch"), AllOf(HasSubstr("transfer proxy   p0"),
+                                           HasSubstr("in hardware      12"), HasSubstr("fdb")));
+    EXPECT_EQ(json("show eswitch").at("tables")[0].at("rules"), 12);
 }
 
 TEST_F(CommandsTest, Explain) {

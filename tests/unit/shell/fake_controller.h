@@ -109,7 +109,16 @@ class FakeController final : public control::Controller {
         if (filter.tenant == "nobody") return failure("no such tenant", "tenant nobody");
         return std::vector<control::FlowReport>{{"fdb", 7, "blue", "blue1",
                                                  "tenant 0, destination 52:54:00:00:00:01",
-                                                 "count, to port 3"}};
+                                                 "count, to port 3", "hardware", "", 5, 500}};
+    }
+    [[nodiscard]] control::EswitchReport eswitch() const override {
+        control::EswitchReport report;
+        report.kind = "mlx5";
+        report.proxy = "p0";
+        report.tables = {{"fdb", 7, 12, 1000}};
+        report.entries = 13;
+        report.entries_in_hardware = 12;
+        return report;
     }
     [[nodiscard]] Expected<std::string> testpmd_program() const override {
         return std::string("flow configure 0 queues_number 1");

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The controller with eswitch = mlx5, on a card that is played.
+#include "controller_fixture.h"
+#include "played_card.h"
+
+#include <algorithm>
+
+namespace sallyport::control::fakes {
+namespace {
+
+using Fate = eswitch::ModelVerdict::Fate;
+
+class CardTest : public ControllerTest {
+  protected:
+    static config::Settings settings() {
+        config::Settings settings = two_uplinks();
+        settings.eswitch = {config::Eswitch::mlx5, "0000:08:00.0", 256};
+        settings.uplinks[0].device = "pf0";
+        settings.uplinks[1].device = "pf1";
+        config::TenantSettings& blue = settings.tenants[0];
+        blue.vm_ports[0].device = "pf0vf0";
+        blue.vm_ports[1].device = "pf0vf1";
+        for (config::VmPortSettings& port : blue.vm_ports)
+            port.macs.clear();
+        blue.fdb = {{station(1), "blue1", {}},
+                    {station(2), "blue2", {}},
+                    {station(9), "", blue.remote_vteps[0]}};
+        return settings;
+    }
+    static net::MacAddress station(std::uint8_t n) {
+        return net::MacAddress::from_u64(0x020000001000 | n);
+    }
+    void start_with_card(const config::Settings& settings, unsigned vfs = 4) {
+        auto started = Controller::start(settings, *loop, card.backend(vfs));
+        ASSERT_TRUE(started) << started.error().message();
+        controller = std::move(*started);
+    }
+    /// Ethernet and the shortest IPv4 packet.
+    static std::vector<std::uint8_t> frame(std::uint8_t source, std::uint8_t destination) {
+        std::vector<std::uint8_t> octets;
+        for (const std::uint8_t n : {destination, source}) {
+            const auto mac = station(n).octets;
+            octets.insert(octets.end(), mac.begin(), mac.end());
+        }
+        // The checksum is that of zero addresses and protocol.
+        octets.insert(octets.end(), {0x08, 0x00, 0x45, 0, 0, 20, 0, 0, 0, 0, 64, 0, 0x7a, 0xeb});
+        octets.resize(34);
+        return octets;
+    }
+    eswitch::ModelVerdict send(const std::string& function,
+                               const std::vector<std::uint8_t>& octets) {
+        return card.model().run(card.port(function), octets);
+    }
+
+    PlayedCard card;
+};
+
+TEST_F(CardTest, TrafficOfTheConfiguredStationsStaysInTheCard) {
+    start_with_card(settings());
+    const auto local = send("pf0vf0", frame(1, 2));
+    EXPECT_EQ(local.fate, Fate::port);
+    EXPECT_EQ(local.port, card.port("pf0vf1"));
+    const auto remote = send("pf0vf0", frame(1, 9));
+    EXPECT_EQ(remote.fate, Fate::port);
+    EXPECT_EQ(remote.port, card.port("pf0"));
+    EXPECT_EQ(send("pf0vf0", frame(3, 2)).fate, Fate::cpu);
+}
+
+TEST_F(CardTest, AfterTheLastControllerNothingIsLeftInTheCard) {
+    start_with_card(settings());
+    EXPECT_GT(card.model().rules(), 0U);
+    controller.reset();
+    EXPECT_EQ(card.model().rules(), 0U);
+}
+
+TEST_F(CardTest, FailoverMovesTheCardsTraffic) {
+    start_with_card(settings());
+    ASSERT_TRUE(controller->switch_uplink());
+    EXPECT_EQ(send("pf0vf0", frame(1, 9)).port, card.port("pf1"));
+    ASSERT_TRUE(controller->switch_uplink());
+    EXPECT_EQ(send("pf0vf0", frame(1, 9)).port, card.port("pf0"));
+}
+
+TEST_F(CardTest, FdbCommandsReachTheCard) {
+    start_with_card(settings());
+    ASSERT_TRUE(controller->remove_fdb("blue", station(2)));
+    EXPECT_EQ(send("pf0vf0", frame(1, 2)).fate, Fate::cpu);
+    ASSERT_TRUE(controller->add_fdb("blue", {station(2), "blue2", {}}));
+    EXPECT_EQ(send("pf0vf0", frame(1, 2)).fate, Fate::port);
+}
+
+TEST_F(CardTest, ATenantComesAndGoesWithItsVf) {
+    start_with_card(settings());
+    const auto file = tenant_file("red.conf", "name = red\nvni = 200\nlocal_vtep = 192.0.2.1\n"
+                                              "fdb = 02:00:00:00:10:05 port red1\n"
+                                              "fdb = 02:00:00:00:10:06 port red2\n"
+                                              "[vm_port.red1]\ndevice = pf0vf2\nmac = any\n"
+                                              "[vm_port.red2]\ndevice = pf0vf3\nmac = any\n");
+    const auto added = controller->add_tenant(file);
+    ASSERT_TRUE(added) << added.error().message();
+    EXPECT_EQ(send("pf0vf2", frame(5, 6)).port, card.port("pf0vf3"));
+    EXPECT_EQ(send("pf0vf2", frame(5, 2)).fate, Fate::cpu) << "a station of blue";
+    const std::size_t rules = card.model().rules();
+    ASSERT_TRUE(controller->remove_tenant("red"));
+    EXPECT_LT(card.model().rules(), rules);
+}
+
+TEST_F(CardTest, AVfThatTheCardDoesNotHaveIsNamed) {
+    auto started = Controller::start(settings(), *loop, card.backend(1));
+    ASSERT_FALSE(started);
+    EXPECT_NE(started.error().message().find("pf0vf1"), std::string::npos)
+        << started.error().message();
+    EXPECT_EQ(card.model().rules(), 0U);
+}
+
+TEST_F(CardTest, VmPortsThatAreNotTheCardsStayInSoftware) {
+    auto mixed = settings();
+    mixed.tenants[0].vm_ports[1].device = "net_null_blue2,no-rx=1";
+    start_with_card(mixed);
+    EXPECT_EQ(send("pf0vf0", frame(1, 2)).fate, Fate::cpu);
+    EXPECT_EQ(send("pf0vf0", frame(1, 9)).fate, Fate::port);
+}
+
+TEST_F(CardTest, FlowsTellWhatTheCardHas) {
+    start_with_card(settings());
+    const auto flows = controller->flows({"blue", "blue1"});
+    ASSERT_TRUE(flows);
+    EXPECT_EQ(std::count_if(flows->begin(), flows->end(),
+                            [](const FlowReport& flow) { return flow.table == "vm-station"; }),
+              1);
+    for (const FlowReport& flow : *flows)
+        EXPECT_EQ(flow.state, "hardware") << flow.match;
+    send("pf0vf0", frame(1, 2));
+    const auto counted = controller->flows({"", "blue2"});
+    ASSERT_TRUE(counted);
+    EXPECT_TRUE(std::any_of(counted->begin(), counted->end(), [](const FlowReport& flow) {
+        return flow.table == "fdb" && flow.packets == 1 && flow.bytes == 34;
+    }));
+    const EswitchReport eswitch = controller->eswitch();
+    EXPECT_EQ(eswitch.kind, "mlx5");
+    EXPECT_EQ(eswitch.entries_in_hardware, 3U);
+    EXPECT_EQ(eswitch.entries, 3U);
+    EXPECT_EQ(eswitch.closed, "");
+}
+
+} // namespace
+} // namespace sallyport::control::fakes
