@@ -3,7 +3,8 @@
 # Installs what is missing from Debian's packages, and builds. Both the demo and the tests start
 # here; on a machine that has everything, no package tool is called.
 #
-#   setup.sh packages GROUP...            install the groups: build run test guest
+#   setup.sh packages GROUP...            install the groups: build run test guest debian13
+#   setup.sh list GROUP                   the names of a group's packages
 #   setup.sh build FOLDER [meson options] configure (once) and build
 set -euo pipefail
 
@@ -26,8 +27,11 @@ packages_of() {
     guest)
         echo qemu-system-x86 cpio busybox-static xz-utils
         ;;
+    debian13)
+        echo debootstrap
+        ;;
     *)
-        echo "setup.sh: no package group '$1': build, run, test, guest" >&2
+        echo "setup.sh: no package group '$1': build, run, test, guest, debian13" >&2
         return 1
         ;;
     esac
@@ -80,12 +84,15 @@ packages)
     shift
     install_packages "$@"
     ;;
+list)
+    packages_of "${2:?setup.sh list needs a group}"
+    ;;
 build)
     shift
     build "$@"
     ;;
 *)
-    sed -n '3,9s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
+    sed -n '3,10s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
     exit 2
     ;;
 esac

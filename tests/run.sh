@@ -11,7 +11,7 @@ cd "$root" || exit 2
 # A Python of the user's own may be first in PATH; Debian's has pytest and scapy.
 python=/usr/bin/python3
 folder=$root/build
-all_suites=(unit sanitize dts smoke fuzz format)
+all_suites=(unit sanitize dts smoke fuzz format debian13)
 suites=()
 fuzz_seconds=5
 hostile=20000
@@ -28,6 +28,7 @@ suites (default: ${all_suites[*]}):
   smoke      one of the end-to-end suites against the plain process
   fuzz       fuzz targets with their corpora, built with clang
   format     clang-format
+  debian13   unit tests that use DPDK, on Debian 13 with DPDK 24.11, where its root can be made
   tidy       clang-tidy (not in the default)
   bench      the benchmark (not in the default)
 
@@ -56,7 +57,7 @@ while [ $# -gt 0 ]; do
         pytest_options=("$@")
         break
         ;;
-    unit | sanitize | dts | smoke | fuzz | format | tidy | bench) suites+=("$1") ;;
+    unit | sanitize | dts | smoke | fuzz | format | debian13 | tidy | bench) suites+=("$1") ;;
     *)
         echo "run.sh: unknown argument '$1'" >&2
         usage >&2
@@ -103,7 +104,7 @@ build() {
 }
 
 # Without debug information, which takes a quarter of the time; the sanitized build has it.
-plain_build() { build "$folder" -Ddebug=false -Doptimization=2; }
+plain_build() { build "$folder" -Ddebug=false -Doptimization=1; }
 
 sanitized_build() {
     build "$folder-sanitize" -Db_sanitize=address,undefined -Db_lundef=false -Doptimization=1 \
@@ -223,6 +224,24 @@ run_format() {
     else
         fail "clang-format: see above; clang-format -i mends it"
     fi
+}
+
+run_debian13() {
+    heading "Debian 13"
+    local build=$folder-debian13 status=0 log
+    "$root/dts/setup.sh" packages debian13
+    log=$(mktemp)
+    "$root/tests/debian13.sh" "$build" >"$log" 2>&1 || status=$?
+    if [ $status -eq 3 ]; then
+        skip "Debian 13: $(tail -n 1 "$log")"
+    elif [ $status -ne 0 ] && [ ! -f "$build/report.xml" ]; then
+        tail -n 60 "$log"
+        fail "Debian 13"
+    else
+        [ $status -eq 0 ] || tail -n 60 "$log"
+        add_junit "unit tests (Debian 13)" $status "$build/report.xml"
+    fi
+    rm -f "$log"
 }
 
 run_tidy() {
