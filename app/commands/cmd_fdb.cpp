@@ -18,12 +18,21 @@ std::string idle_text(const Json& entry) {
     return idle.is_null() ? "-" : idle.dump() + " s";
 }
 
+/// Why an entry is in software says where it is; "hardware" where there is nothing to say.
+std::string path_text(const Json& entry) {
+    return entry.at("in_hardware").is_null() ? "software"
+           : entry.at("in_hardware").get<bool>()
+               ? "hardware"
+               : "software: " + shell::member_text(entry, "why_in_software");
+}
+
 Expected<shell::Output> show(const control::Controller& controller, const std::string& tenant) {
     static const shell::Renderer table = shell::table({column("TENANT", "tenant"),
                                                        column("MAC", "mac"),
                                                        {"BEHIND", target_text},
                                                        column("ORIGIN", "origin"),
-                                                       {"IDLE", idle_text, shell::Align::right}},
+                                                       {"IDLE", idle_text, shell::Align::right},
+                                                       {"PATH", path_text}},
                                                       "no fdb entries");
     auto entries = controller.fdb(tenant);
     if (!entries) return tl::unexpected(entries.error());

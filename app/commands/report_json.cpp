@@ -163,6 +163,8 @@ Json fdb_json(const control::FdbReport& entry) {
         {"vtep", text_or_null(entry.vtep)},
         {"origin", entry.origin == overlay::FdbOrigin::learned ? "learned" : "configured"},
         {"idle_seconds", entry.idle ? Json(entry.idle->count()) : Json()},
+        {"in_hardware", entry.in_hardware ? Json(*entry.in_hardware) : Json()},
+        {"why_in_software", text_or_null(entry.why_in_software)},
     };
 }
 

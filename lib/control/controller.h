@@ -93,6 +93,9 @@ struct FdbReport {
     std::optional<net::IpAddress> vtep;
     overlay::FdbOrigin origin = overlay::FdbOrigin::learned;
     std::optional<std::chrono::seconds> idle;
+    /// Absent: there is no NIC.
+    std::optional<bool> in_hardware;
+    std::string why_in_software; // of an entry that the NIC has not, or not wholly
 };
 
 struct TenantReport {

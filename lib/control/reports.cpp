@@ -52,8 +52,9 @@ bool is_resolved(const overlay::NextHopRow& row, std::optional<overlay::UplinkIn
     return row.links[0].has_value() || row.links[1].has_value();
 }
 
+/// @param hardware null: there is no NIC
 FdbReport describe(const overlay::FdbRow& row, const overlay::ForwardingState& state,
-                   datapath::SoftwarePath& path) {
+                   const eswitch::HardwarePath* hardware) {
     FdbReport report;
     if (const auto* tenant = state.tenant(row.tenant)) report.tenant = tenant->row.name;
     report.mac = row.mac;
@@ -64,7 +65,11 @@ FdbReport describe(const overlay::FdbRow& row, const overlay::ForwardingState& s
         report.vtep = vtep->address;
     }
     if (row.origin == overlay::FdbOrigin::learned)
-        report.idle = path.idle_time(row.tenant, row.mac);
+        report.idle = state.idle_time(row.tenant, row.mac);
+    if (hardware != nullptr) {
+        report.why_in_software = hardware->why_in_software(row.tenant, row.mac).value_or("");
+        report.in_hardware = report.why_in_software.empty();
+    }
     return report;
 }
 
@@ -140,7 +145,7 @@ std::vector<VtepReport> RunningController::vteps() const {
 Expected<std::vector<FdbReport>> RunningController::fdb(const std::string& tenant) const {
     std::vector<FdbReport> reports;
     auto visit = [&](const overlay::FdbRow& row) {
-        reports.push_back(describe(row, *state_, *path_));
+        reports.push_back(describe(row, *state_, nic_ == nullptr ? nullptr : nic_->path()));
     };
     if (tenant.empty()) {
         state_->for_each_fdb(visit);

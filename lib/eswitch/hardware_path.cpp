@@ -78,7 +78,7 @@ std::uint16_t HardwarePath::representor(overlay::VmPortId id) const {
 Expected<void> HardwarePath::apply(std::span<const overlay::RowChange> changes,
                                    std::size_t* applied) {
     if (applied != nullptr) *applied = 0;
-    if (!rules_.death().empty()) return reconcile();
+    if (auto able = alive(); !able) return able;
     for (const overlay::RowChange& change : changes) {
         std::visit(
             [&](const auto& row) {

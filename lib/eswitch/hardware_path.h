@@ -41,6 +41,8 @@ struct RuleReport {
     std::optional<overlay::VmPortId> vm_port;
 };
 
+using RuleVisit = std::function<void(const RuleReport&)>;
+
 /// How many rules each stage must hold for so many rows.
 StageSizes stage_sizes(const Settings& settings);
 
@@ -85,12 +87,14 @@ class HardwarePath final : public overlay::Path {
     /// Rows of the fdb that the NIC has wholly.
     [[nodiscard]] std::size_t entries_in_hardware() const;
     /// All rules, by owner. The path must not be changed by @p visit.
-    void for_each_rule(const std::function<void(const RuleReport&)>& visit) const;
+    void for_each_rule(const RuleVisit& visit) const;
     [[nodiscard]] const InstalledRules::Counts& rule_counts() const { return rules_.counts(); }
     /// Why everything is in software; empty: it is not.
     [[nodiscard]] const std::string& closed() const { return closed_; }
 
   private:
+    class Teller;
+
     void put(const overlay::TenantRow& row);
     void put(const overlay::VmPortRow& row);
     void put(const overlay::VtepRow& row);
@@ -121,10 +125,13 @@ class HardwarePath final : public overlay::Path {
     void mark_tenant(const TenantState& tenant);
     void mark_uplinks();
 
+    /// Brings the rules to what is marked.
     Expected<void> reconcile();
+    [[nodiscard]] Expected<void> alive() const;
     void make_next_hops();
+    void make_length_classes();
     void make_entries();
-    void make_rest();
+    void make_origins();
     void make_uplinks();
     void retry_refused(std::size_t most);
     void break_old();
@@ -137,6 +144,10 @@ class HardwarePath final : public overlay::Path {
     void want(WantedRules& out, TunnelId id, const TunnelState& tunnel) const;
     void want(WantedRules& out, const NextHopState& next_hop) const;
     void want(WantedRules& out, const FdbEntry& entry) const;
+    void want(WantedRules& out, std::uint32_t id, const LengthClassState& length_class) const;
+    /// @param what as the want() of the state takes it
+    template<class State, class... What>
+    void change(State& state, RuleOwner owner, const What&... what);
     void install_entry(FdbEntryId id);
     void set_reason(FdbEntry& entry, std::string_view reason);
     [[nodiscard]] std::uint16_t representor(overlay::VmPortId id) const;

@@ -17,36 +17,42 @@ namespace {
 /// refused ones.
 constexpr std::size_t most_retries = 64;
 
-constexpr const char* gate_remedy = "restart the process";
-
 } // namespace
 
 Expected<void> HardwarePath::reconcile() {
     const std::uint32_t before = rules_.counts().rules;
     make_next_hops();
+    make_length_classes();
     make_entries();
-    make_rest();
+    make_origins();
     make_uplinks();
     break_old();
     if (rules_.counts().rules < before)
         retry_refused(std::min<std::size_t>(before - rules_.counts().rules, most_retries));
     refused_.insert(refused_.end(), newly_refused_.begin(), newly_refused_.end());
     newly_refused_.clear();
+    return alive();
+}
+
+Expected<void> HardwarePath::alive() const {
     if (rules_.death().empty()) return {};
-    return failure(rules_.death(), "hardware path", gate_remedy);
+    return failure(rules_.death(), "hardware path", "restart the process");
+}
+
+template<class State, class... What>
+void HardwarePath::change(State& state, RuleOwner owner, const What&... what) {
+    state.refused.clear();
+    WantedRules wanted;
+    want(wanted, what...);
+    rules_.change(state.rules, wanted.specs(), owner);
 }
 
 void HardwarePath::make_next_hops() {
     const auto marked = marked_next_hops_.take();
-    for (const overlay::NextHopId id : marked) {
-        NextHopState* const next_hop = next_hops_.find(id);
-        if (next_hop == nullptr) continue;
-        next_hop->refused.clear();
-        WantedRules wanted;
-        want(wanted, *next_hop);
-        rules_.change(next_hop->rules, wanted.specs(), owner_of(OwnerKind::next_hop, id));
-    }
     if (marked.empty()) return;
+    for (const overlay::NextHopId id : marked)
+        if (NextHopState* const next_hop = next_hops_.find(id))
+            change(*next_hop, owner_of(OwnerKind::next_hop, id), *next_hop);
     handle(rules_.make());
     for (const overlay::NextHopId id : marked) {
         NextHopState* const next_hop = next_hops_.find(id);
@@ -56,6 +62,14 @@ void HardwarePath::make_next_hops() {
         for (const overlay::VtepId vtep : next_hop->vteps)
             for (const TunnelId tunnel : vteps_.find(vtep)->tunnels)
                 mark(tunnels_.find(tunnel)->entries);
+    }
+}
+
+void HardwarePath::make_length_classes() {
+    for (const std::uint32_t id : marked_classes_.take()) {
+        LengthClassState* const length_class = length_classes_.find(id);
+        if (length_class != nullptr && length_class->tenants > 0)
+            change(*length_class, owner_of(OwnerKind::length_class, id), id, *length_class);
     }
 }
 
@@ -73,51 +87,24 @@ void HardwarePath::install_entry(FdbEntryId id) {
     set_reason(entry, wanted.why_missing() == nullptr ? "" : wanted.why_missing());
 }
 
-void HardwarePath::make_rest() {
-    for (const std::uint32_t id : marked_classes_.take()) {
-        LengthClassState* const length_class = length_classes_.find(id);
-        if (length_class == nullptr || length_class->tenants == 0) continue;
-        length_class->refused.clear();
-        WantedRules wanted;
-        want_length_class(wanted, id, *length_class);
-        rules_.change(length_class->rules, wanted.specs(), owner_of(OwnerKind::length_class, id));
-    }
+void HardwarePath::make_origins() {
     for (const TunnelId id : marked_tunnels_.take()) {
         TunnelState* const tunnel = tunnels_.find(id);
-        if (tunnel == nullptr || tunnel->gone) continue;
-        tunnel->refused.clear();
-        WantedRules wanted;
-        want(wanted, id, *tunnel);
-        rules_.change(tunnel->rules, wanted.specs(), owner_of(OwnerKind::tunnel, id));
+        if (tunnel != nullptr && !tunnel->gone)
+            change(*tunnel, owner_of(OwnerKind::tunnel, id), id, *tunnel);
     }
-    for (const std::uint32_t id : marked_tenants_.take()) {
-        TenantState* const tenant = tenants_.find(static_cast<overlay::TenantId>(id));
-        if (tenant == nullptr) continue;
-        tenant->refused.clear();
-        WantedRules wanted;
-        want(wanted, *tenant);
-        rules_.change(tenant->rules, wanted.specs(), owner_of(OwnerKind::tenant, id));
-    }
-    for (const std::uint32_t id : marked_vm_ports_.take()) {
-        VmPortState* const vm_port = vm_ports_.find(static_cast<overlay::VmPortId>(id));
-        if (vm_port == nullptr) continue;
-        vm_port->refused.clear();
-        WantedRules wanted;
-        want(wanted, *vm_port);
-        rules_.change(vm_port->rules, wanted.specs(), owner_of(OwnerKind::vm_port, id));
-    }
+    for (const std::uint32_t id : marked_tenants_.take())
+        if (TenantState* const tenant = tenants_.find(static_cast<overlay::TenantId>(id)))
+            change(*tenant, owner_of(OwnerKind::tenant, id), *tenant);
+    for (const std::uint32_t id : marked_vm_ports_.take())
+        if (VmPortState* const vm_port = vm_ports_.find(static_cast<overlay::VmPortId>(id)))
+            change(*vm_port, owner_of(OwnerKind::vm_port, id), *vm_port);
 }
 
 void HardwarePath::make_uplinks() {
-    if (std::exchange(uplinks_marked_, false)) {
-        for (const overlay::UplinkIndex index : overlay::all_uplinks) {
-            uplinks_[index].refused.clear();
-            WantedRules wanted;
-            want(wanted, index);
-            rules_.change(uplinks_[index].rules, wanted.specs(),
-                          owner_of(OwnerKind::uplink, index));
-        }
-    }
+    if (std::exchange(uplinks_marked_, false))
+        for (const overlay::UplinkIndex index : overlay::all_uplinks)
+            change(uplinks_[index], owner_of(OwnerKind::uplink, index), index);
     handle(rules_.make());
 }
 

@@ -24,6 +24,11 @@ void HardwarePath::want(WantedRules& out, TunnelId id, const TunnelState& tunnel
     want_tunnel(out, id, *tenant, vtep->row.address, settings_);
 }
 
+void HardwarePath::want(WantedRules& out, std::uint32_t id,
+                        const LengthClassState& length_class) const {
+    want_length_class(out, id, length_class);
+}
+
 void HardwarePath::want(WantedRules& out, const NextHopState& next_hop) const {
     want_next_hop(out, next_hop, active_, active_ ? uplinks_[*active_].port : no_port);
 }
@@ -44,64 +49,69 @@ void HardwarePath::want(WantedRules& out, const FdbEntry& entry) const {
                       vtep.next_hop ? next_hops_.find(*vtep.next_hop) : nullptr, settings_);
 }
 
-void HardwarePath::for_each_rule(const std::function<void(const RuleReport&)>& visit) const {
-    RuleReport report;
-    const auto tell = [&](const WantedRules& wanted, std::span<const RuleId> slots) {
-        for (const RuleSpec& spec : wanted.specs()) {
-            const RuleId id = rules_.find(slots, spec);
-            report.spec = spec;
-            report.in_hardware = rules_.in_hardware(id);
-            report.handle = rules_.handle(id);
-            report.count = rules_.query(id);
-            visit(report);
-        }
-    };
-    const auto tell_state = [&](const auto& state, auto... id) {
-        WantedRules wanted;
-        want(wanted, id..., state);
-        report.refused = state.refused;
-        tell(wanted, state.rules);
-    };
-    for (const overlay::UplinkIndex index : overlay::all_uplinks) {
-        WantedRules wanted;
-        want(wanted, index);
-        report.refused = uplinks_[index].refused;
-        tell(wanted, uplinks_[index].rules);
+/// Tells of the rules of one owner after another.
+class HardwarePath::Teller {
+  public:
+    Teller(const HardwarePath& path, const RuleVisit& visit) : path_(path), visit_(visit) {}
+
+    void belongs_to(std::optional<overlay::TenantId> tenant,
+                    std::optional<overlay::VmPortId> vm_port = std::nullopt) {
+        report_.tenant = tenant;
+        report_.vm_port = vm_port;
     }
-    vm_ports_.for_each([&](const VmPortState& vm_port) {
-        report.tenant = vm_port.row.tenant;
-        report.vm_port = vm_port.row.id;
-        tell_state(vm_port);
-    });
-    report.vm_port.reset();
-    tenants_.for_each([&](const TenantState& tenant) {
-        report.tenant = tenant.row.id;
-        tell_state(tenant);
-        for (const TunnelId id : tenant.tunnels)
-            tell_state(*tunnels_.find(id), id);
-    });
-    report.tenant.reset();
+    void tell(const WantedRules& wanted, std::span<const RuleId> slots, std::string_view refused) {
+        report_.refused = refused;
+        for (const RuleSpec& spec : wanted.specs()) {
+            const RuleId id = path_.rules_.find(slots, spec);
+            report_.spec = spec;
+            report_.in_hardware = path_.rules_.in_hardware(id);
+            report_.handle = path_.rules_.handle(id);
+            report_.count = path_.rules_.query(id);
+            visit_(report_);
+        }
+    }
+    /// @param what as the want() of the state takes it
+    template<class State, class... What>
+    void tell_of(const State& state, const What&... what) {
+        WantedRules wanted;
+        path_.want(wanted, what...);
+        tell(wanted, state.rules, state.refused);
+    }
+
+  private:
+    const HardwarePath& path_;
+    const RuleVisit& visit_;
+    RuleReport report_;
+};
+
+void HardwarePath::for_each_rule(const RuleVisit& visit) const {
+    Teller teller(*this, visit);
+    for (const overlay::UplinkIndex index : overlay::all_uplinks)
+        teller.tell_of(uplinks_[index], index);
+    next_hops_.for_each([&](const NextHopState& next_hop) { teller.tell_of(next_hop, next_hop); });
     for (std::uint32_t id = 0; id < most_length_classes; ++id) {
         const LengthClassState* const length_class = length_classes_.find(id);
-        if (length_class == nullptr) continue;
-        WantedRules wanted;
-        want_length_class(wanted, id, *length_class);
-        report.refused = length_class->refused;
-        tell(wanted, length_class->rules);
+        if (length_class != nullptr) teller.tell_of(*length_class, id, *length_class);
     }
+    vm_ports_.for_each([&](const VmPortState& vm_port) {
+        teller.belongs_to(vm_port.row.tenant, vm_port.row.id);
+        teller.tell_of(vm_port, vm_port);
+    });
+    tenants_.for_each([&](const TenantState& tenant) {
+        teller.belongs_to(tenant.row.id);
+        teller.tell_of(tenant, tenant);
+        for (const TunnelId id : tenant.tunnels)
+            teller.tell_of(*tunnels_.find(id), id, *tunnels_.find(id));
+    });
     entries_.for_each([&](FdbEntryId id) {
         const FdbEntry& entry = entries_[id];
-        report.tenant = entry.tenant;
-        report.vm_port.reset();
-        if (!entry.remote) report.vm_port = static_cast<overlay::VmPortId>(entry.place);
-        report.refused = reasons_[entry.reason];
+        teller.belongs_to(entry.tenant);
+        if (!entry.remote)
+            teller.belongs_to(entry.tenant, static_cast<overlay::VmPortId>(entry.place));
         WantedRules wanted;
         want(wanted, entry);
-        tell(wanted, entry.rules);
+        teller.tell(wanted, entry.rules, reasons_[entry.reason]);
     });
-    report.tenant.reset();
-    report.vm_port.reset();
-    next_hops_.for_each([&](const NextHopState& next_hop) { tell_state(next_hop); });
 }
 
 } // namespace sallyport::eswitch

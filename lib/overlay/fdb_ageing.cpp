@@ -62,13 +62,10 @@ bool FdbAgeing::silent(const ForwardingState::LearnedEntry& entry,
                        std::chrono::steady_clock::time_point now) const {
     const std::chrono::seconds ageing_time = state_.tenant(entry.tenant)->ageing_time;
     if (ageing_time.count() == 0) return false;
-    std::optional<std::chrono::seconds> idle;
-    for (Path* path : state_.paths())
-        if (const auto seen = path->idle_time(entry.tenant, entry.mac))
-            idle = idle ? std::min(*idle, *seen) : *seen;
     // An entry that no path knows must not stay for ever.
-    if (!idle) idle = std::chrono::duration_cast<std::chrono::seconds>(now - entry.since);
-    return *idle >= ageing_time;
+    return state_.idle_time(entry.tenant, entry.mac)
+               .value_or(std::chrono::duration_cast<std::chrono::seconds>(now - entry.since))
+           >= ageing_time;
 }
 
 } // namespace sallyport::overlay

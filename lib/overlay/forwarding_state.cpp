@@ -127,6 +127,15 @@ std::vector<Row> ForwardingState::rows() const {
     return tables_->rows();
 }
 
+std::optional<std::chrono::seconds> ForwardingState::idle_time(TenantId tenant,
+                                                               const net::MacAddress& mac) const {
+    std::optional<std::chrono::seconds> shortest;
+    for (Path* const path : paths_)
+        if (const auto idle = path->idle_time(tenant, mac))
+            shortest = std::min(shortest.value_or(*idle), *idle);
+    return shortest;
+}
+
 void ForwardingState::count_learn_refused(TenantId tenant, std::uint64_t stations) {
     if (TenantEntry* entry = tables_->tenants.find(tenant)) entry->learn_refused += stations;
 }

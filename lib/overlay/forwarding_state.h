@@ -153,6 +153,10 @@ class ForwardingState {
     /// Every row, in an order in which a path can take them.
     [[nodiscard]] std::vector<Row> rows() const;
 
+    /// How long ago any path saw a frame from the station; absent where none knows it.
+    [[nodiscard]] std::optional<std::chrono::seconds> idle_time(TenantId tenant,
+                                                                const net::MacAddress& mac) const;
+
     // Learning and ageing; for FdbLearning and FdbAgeing.
 
     void count_learn_refused(TenantId tenant, std::uint64_t stations);

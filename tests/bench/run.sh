@@ -47,3 +47,8 @@ echo
 arguments=()
 for argument in "${common[@]}" --lcores '0@0'; do arguments+=("--eal=$argument"); done
 "$bench" "${arguments[@]}" "$@"
+
+echo
+echo "The hardware path: what it costs itself, with a NIC that answers at once"
+echo
+"$build/tests/bench/hardware_path_bench"

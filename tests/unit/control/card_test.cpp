@@ -117,6 +117,11 @@ TEST_F(CardTest, VmPortsThatAreNotTheCardsStayInSoftware) {
     auto mixed = settings();
     mixed.tenants[0].vm_ports[1].device = "net_null_blue2,no-rx=1";
     start_with_card(mixed);
+    const auto fdb = controller->fdb("blue");
+    ASSERT_TRUE(fdb);
+    EXPECT_EQ((*fdb)[0].in_hardware, true);
+    EXPECT_EQ((*fdb)[1].in_hardware, false);
+    EXPECT_EQ((*fdb)[1].why_in_software, "no representor is attached to the vm port");
     EXPECT_EQ(send("pf0vf0", frame(1, 2)).fate, Fate::cpu);
     EXPECT_EQ(send("pf0vf0", frame(1, 9)).fate, Fate::port);
 }

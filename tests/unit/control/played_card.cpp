@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "played_card.h"
 
+#include "support/forwarding_flow_api.h"
+
 #include <map>
 #include <set>
 #include <stdexcept>
@@ -72,91 +74,14 @@ class PlayedCard::Ports final : public eswitch::NicPorts {
     std::vector<std::string> functions_;
 };
 
-/// Hands everything on.
-class PlayedCard::Flow final : public eswitch::FlowApi {
-  public:
-    explicit Flow(std::shared_ptr<eswitch::ModelFlowApi> model) : model_(std::move(model)) {}
-
-    int pick_transfer_proxy(std::uint16_t port, std::uint16_t& proxy,
-                            rte_flow_error& error) override {
-        return model_->pick_transfer_proxy(port, proxy, error);
-    }
-    int configure(std::uint16_t port, const rte_flow_port_attr& attributes, std::uint16_t queues,
-                  std::uint32_t queue_size, rte_flow_error& error) override {
-        return model_->configure(port, attributes, queues, queue_size, error);
-    }
-    rte_flow_pattern_template* create_pattern_template(std::uint16_t port,
-                                                       const rte_flow_item* items,
-                                                       rte_flow_error& error) override {
-        return model_->create_pattern_template(port, items, error);
-    }
-    int destroy_pattern_template(std::uint16_t port, rte_flow_pattern_template* pattern,
-                                 rte_flow_error& error) override {
-        return model_->destroy_pattern_template(port, pattern, error);
-    }
-    rte_flow_actions_template* create_actions_template(std::uint16_t port,
-                                                       const rte_flow_action* actions,
-                                                       const rte_flow_action* masks,
-                                                       rte_flow_error& error) override {
-        return model_->create_actions_template(port, actions, masks, error);
-    }
-    int destroy_actions_template(std::uint16_t port, rte_flow_actions_template* actions,
-                                 rte_flow_error& error) override {
-        return model_->destroy_actions_template(port, actions, error);
-    }
-    rte_flow_template_table* create_table(std::uint16_t port,
-                                          const eswitch::TableAttributes& attributes,
-                                          std::span<rte_flow_pattern_template* const> patterns,
-                                          std::span<rte_flow_actions_template* const> actions,
-                                          rte_flow_error& error) override {
-        return model_->create_table(port, attributes, patterns, actions, error);
-    }
-    int destroy_table(std::uint16_t port, rte_flow_template_table* table,
-                      rte_flow_error& error) override {
-        return model_->destroy_table(port, table, error);
-    }
-    rte_flow* create(std::uint16_t port, std::uint32_t queue, bool postpone,
-                     rte_flow_template_table* table, const rte_flow_item* items,
-                     std::uint8_t pattern, const rte_flow_action* actions,
-                     std::uint8_t actions_template, void* user_data,
-                     rte_flow_error& error) override {
-        return model_->create(port, queue, postpone, table, items, pattern, actions,
-                              actions_template, user_data, error);
-    }
-    int destroy(std::uint16_t port, std::uint32_t queue, bool postpone, rte_flow* rule,
-                void* user_data, rte_flow_error& error) override {
-        return model_->destroy(port, queue, postpone, rule, user_data, error);
-    }
-    int update(std::uint16_t port, std::uint32_t queue, bool postpone, rte_flow* rule,
-               const rte_flow_action* actions, std::uint8_t actions_template, void* user_data,
-               rte_flow_error& error) override {
-        return model_->update(port, queue, postpone, rule, actions, actions_template, user_data,
-                              error);
-    }
-    int push(std::uint16_t port, std::uint32_t queue, rte_flow_error& error) override {
-        return model_->push(port, queue, error);
-    }
-    int pull(std::uint16_t port, std::uint32_t queue, std::span<rte_flow_op_result> results,
-             rte_flow_error& error) override {
-        return model_->pull(port, queue, results, error);
-    }
-    int query_count(std::uint16_t port, rte_flow* rule, rte_flow_query_count& count,
-                    rte_flow_error& error) override {
-        return model_->query_count(port, rule, count, error);
-    }
-    [[nodiscard]] bool can_update() const override { return model_->can_update(); }
-
-  private:
-    std::shared_ptr<eswitch::ModelFlowApi> model_;
-};
-
 PlayedCard::PlayedCard() : model_(std::make_shared<eswitch::ModelFlowApi>()) {
     ++cards;
 }
 PlayedCard::~PlayedCard() = default;
 
 NicBackend PlayedCard::backend(unsigned vfs) {
-    return {std::make_unique<Ports>(model_, vfs), std::make_unique<Flow>(model_), nullptr};
+    return {std::make_unique<Ports>(model_, vfs),
+            std::make_unique<testing::ForwardingFlowApi>(*model_), nullptr};
 }
 
 std::uint16_t PlayedCard::port(const std::string& function) const {

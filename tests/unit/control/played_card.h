@@ -11,7 +11,7 @@
 
 namespace sallyport::control::fakes {
 
-/// Takes any call for the same model, which outlives the controller.
+/// To outlive the controller.
 class PlayedCard {
   public:
     PlayedCard();
@@ -25,7 +25,6 @@ class PlayedCard {
 
   private:
     class Ports;
-    class Flow;
     std::shared_ptr<eswitch::ModelFlowApi> model_;
 };
 

@@ -23,7 +23,7 @@ Settings EswitchLab::small_settings() {
     return settings;
 }
 
-EswitchLab::EswitchLab(const Settings& settings, const StrictOptions& options)
+EswitchLab::EswitchLab(const Settings& settings, const StrictOptions& options, std::uint32_t batch)
     : nic_(model_, options) {
     for (const overlay::UplinkIndex index : overlay::all_uplinks) {
         model_.add_port(uplink_port(index), ModelFlowApi::PortKind::wire);
@@ -31,12 +31,12 @@ EswitchLab::EswitchLab(const Settings& settings, const StrictOptions& options)
     }
     for (const overlay::UplinkIndex index : overlay::all_uplinks)
         bring_up(uplink_port(index));
-    auto pipeline = Pipeline::create(nic_, uplink_port(0), stage_sizes(settings),
+    auto pipeline = Pipeline::create(flow_, uplink_port(0), stage_sizes(settings),
                                      {.fixed_dscp = settings.dscp.has_value()});
     EXPECT_TRUE(pipeline) << pipeline.error().message();
     if (!pipeline) return;
-    path_.emplace(nic_, std::move(*pipeline), settings,
-                  FlowQueue::Options{.size = queue_size, .batch = 32});
+    path_.emplace(flow_, std::move(*pipeline), settings,
+                  FlowQueue::Options{.size = queue_size, .batch = batch});
     for (const overlay::UplinkIndex index : overlay::all_uplinks)
         EXPECT_TRUE(path_->attach_uplink(index, uplink_port(index)));
 }

@@ -6,9 +6,11 @@
 #include "eswitch/hardware_path.h"
 #include "eswitch/model/model_flow_api.h"
 #include "strict_flow_api.h"
+#include "support/forwarding_flow_api.h"
 #include "support/frames.h"
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <set>
@@ -18,13 +20,34 @@
 
 namespace sallyport::testing {
 
+/// Calls back whenever the NIC may have done something.
+class WatchedFlowApi final : public ForwardingFlowApi {
+  public:
+    using ForwardingFlowApi::ForwardingFlowApi;
+
+    std::function<void()> watch = [] {};
+
+    int push(std::uint16_t port, std::uint32_t queue, rte_flow_error& error) override {
+        const int code = ForwardingFlowApi::push(port, queue, error);
+        watch();
+        return code;
+    }
+    int pull(std::uint16_t port, std::uint32_t queue, std::span<rte_flow_op_result> results,
+             rte_flow_error& error) override {
+        const int count = ForwardingFlowApi::pull(port, queue, results, error);
+        watch();
+        return count;
+    }
+};
+
 class EswitchLab {
   public:
     /// Room for unit tests.
     static eswitch::Settings small_settings();
 
+    /// @param batch operations that go to the NIC together
     explicit EswitchLab(const eswitch::Settings& settings = small_settings(),
-                        const eswitch::StrictOptions& options = {});
+                        const eswitch::StrictOptions& options = {}, std::uint32_t batch = 32);
     /// Looks for what was left behind and what must never be done.
     ~EswitchLab();
     EswitchLab(const EswitchLab&) = delete;
@@ -53,7 +76,8 @@ class EswitchLab {
 
     eswitch::HardwarePath& path() { return *path_; }
     eswitch::StrictFlowApi& nic() { return nic_; }
-    eswitch::ModelFlowApi& model() { return model_; }
+    /// @param watch called whenever the NIC may have done something
+    void watch(std::function<void()> watch) { flow_.watch = std::move(watch); }
     /// The NIC is beyond help; what it keeps is not looked at.
     void forgive_leftovers() { forgiven_ = true; }
 
@@ -63,6 +87,7 @@ class EswitchLab {
     std::set<overlay::VmPortId> representors_;
     eswitch::ModelFlowApi model_;
     eswitch::StrictFlowApi nic_;
+    WatchedFlowApi flow_{nic_};
     std::optional<eswitch::HardwarePath> path_;
     bool forgiven_ = false;
 };

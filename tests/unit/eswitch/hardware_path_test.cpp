@@ -25,15 +25,18 @@ class HardwarePathTest : public ::testing::Test {
   protected:
     HardwarePathTest() { rebuild(); }
 
-    void rebuild(const eswitch::StrictOptions& nic = {}, IpFamily family = IpFamily::ipv4) {
+    static eswitch::Settings small_and_zero_checksums() {
         eswitch::Settings settings = EswitchLab::small_settings();
         settings.zero_checksum_ipv6 = settings.accept_udp6_zero_checksum = true;
-        rebuild(settings, nic, family);
+        return settings;
+    }
+    void rebuild(const eswitch::StrictOptions& nic = {}, IpFamily family = IpFamily::ipv4) {
+        rebuild(small_and_zero_checksums(), nic, family);
     }
     void rebuild(const eswitch::Settings& settings, const eswitch::StrictOptions& nic = {},
-                 IpFamily family = IpFamily::ipv4) {
+                 IpFamily family = IpFamily::ipv4, std::uint32_t batch = 32) {
         lab_.reset();
-        lab_.emplace(settings, nic);
+        lab_.emplace(settings, nic, batch);
         EXPECT_TRUE(path().set_underlay_mac(underlay_mac));
         put_underlay(family);
         put_tenant(family);
@@ -322,6 +325,40 @@ TEST_F(HardwarePathTest, AStationIsIdleWhileNoFrameOfItMeetsItsRule) {
     EXPECT_GE(path().idle_time(blue, mac(9)), std::chrono::seconds(0));
     lab_->from_uplink(0, tunnelled(9, 1));
     EXPECT_EQ(path().idle_time(blue, mac(9)), std::chrono::seconds(0));
+}
+
+TEST_F(HardwarePathTest, TrafficGoesOnThroughEveryChange) {
+    for (const bool can_update : {true, false}) {
+        // Each operation by itself, with a look at the traffic after it.
+        rebuild(small_and_zero_checksums(), {.can_update = can_update}, IpFamily::ipv4, 1);
+        remote(8, 0);
+        unsigned looks = 0;
+        lab_->watch([&] {
+            ++looks;
+            EXPECT_EQ(lab_->from_vm(a, frame(1, 2)).fate, Fate::port);
+            EXPECT_EQ(lab_->from_vm(a, frame(1, 9)).fate, Fate::port);
+            EXPECT_EQ(lab_->from_uplink(0, tunnelled(8, 2)).fate, Fate::port);
+        });
+        remote(9, 1);
+        row_.mtu = 1400;
+        lab_->put(row_);
+        lab_->put(overlay::NextHopRow{0, vtep_address(IpFamily::ipv4, 254), {link(7), link(8)}});
+        local(20, b);
+        lab_->remove(local_row(20, b));
+        lab_->put(overlay::VtepRow{1, vtep_address(IpFamily::ipv4, 3), 0});
+        EXPECT_GT(looks, 20U);
+        lab_->watch([] {});
+    }
+}
+
+TEST_F(HardwarePathTest, WhatGoesOutGoesOnThroughFailover) {
+    for (const bool can_update : {true, false}) {
+        rebuild(small_and_zero_checksums(), {.can_update = can_update}, IpFamily::ipv4, 1);
+        lab_->watch([&] { EXPECT_EQ(lab_->from_vm(a, frame(1, 9)).fate, Fate::port); });
+        lab_->put(overlay::UplinkRow{1});
+        lab_->put(overlay::UplinkRow{0});
+        lab_->watch([] {});
+    }
 }
 
 TEST_F(HardwarePathTest, MtuIsJudgedByTheIpPacketsLength) {

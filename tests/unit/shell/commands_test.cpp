@@ -145,8 +145,12 @@ TEST_F(CommandsTest, Tenant) {
 
 TEST_F(CommandsTest, Fdb) {
     std::string all = run("show fdb");
-    EXPECT_THAT(all, HasSubstr("blue    52:54:00:00:00:01  port blue1      configured     -\n"));
-    EXPECT_THAT(all, HasSubstr("blue    52:54:00:00:00:02  vtep 192.0.2.2  learned     12 s\n"));
+    EXPECT_THAT(
+        all, HasSubstr("blue    52:54:00:00:00:01  port blue1      configured     -  hardware\n"));
+    EXPECT_THAT(all, HasSubstr("blue    52:54:00:00:00:02  vtep 192.0.2.2  learned     12 s  "
+                               "software: no route leads to the vtep\n"));
+    EXPECT_EQ(json("show fdb")[0].at("in_hardware"), true);
+    EXPECT_EQ(json("show fdb")[1].at("why_in_software"), "no route leads to the vtep");
     EXPECT_EQ(run("show fdb blue"), all);
     EXPECT_THAT(fail("show fdb green"), HasSubstr("no such tenant"));
     Json entries = json("show fdb");

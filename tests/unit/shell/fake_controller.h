@@ -157,9 +157,16 @@ class FakeController final : public control::Controller {
     /// Set: the next change fails with this.
     mutable std::optional<Error> next_error;
     std::vector<control::FdbReport> fdb_entries{
-        {"blue", mac("52:54:00:00:00:01"), "blue1", {}, overlay::FdbOrigin::configured, {}},
+        {"blue",
+         mac("52:54:00:00:00:01"),
+         "blue1",
+         {},
+         overlay::FdbOrigin::configured,
+         {},
+         true,
+         {}},
         {"blue", mac("52:54:00:00:00:02"), "", address("192.0.2.2"), overlay::FdbOrigin::learned,
-         std::chrono::seconds(12)}};
+         std::chrono::seconds(12), false, "no route leads to the vtep"}};
     config::Settings settings_;
 
   private:
