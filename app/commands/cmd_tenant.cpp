@@ -57,6 +57,12 @@ std::string on_off(const Json& tenant, const char* key) {
     return tenant.at(key).get<bool>() ? "on" : "off";
 }
 
+/// Empty without a NIC: then the line is left out.
+std::string nic_text(const Json& tenant, const std::string& kind) {
+    const Json& nic = tenant.at("nic");
+    return nic.is_null() ? "" : packets_text(nic, kind);
+}
+
 std::string render(const Json& tenant) {
     const Json& counters = tenant.at("counters");
     std::string ageing = member_text(tenant, "ageing_time");
@@ -84,6 +90,9 @@ std::string render(const Json& tenant) {
                {"to remote vteps", packets_text(counters, "encap")},
                {"from remote vteps", packets_text(counters, "decap")},
                {"flooded", member_text(counters, "flooded_packets") + " packets"},
+               {"NIC: among vm ports", nic_text(tenant, "switched")},
+               {"NIC: to remote vteps", nic_text(tenant, "encap")},
+               {"NIC: from remote vteps", nic_text(tenant, "decap")},
            })
            + render_drops(Json::array({tenant}), "TENANT");
 }

@@ -48,6 +48,21 @@ Json tenant_counters_json(const control::TenantReport& tenant) {
     };
 }
 
+Json nic_json(const std::optional<control::NicTenantCounters>& nic) {
+    if (!nic) return {};
+    return {{"switched_packets", nic->switched.packets},  {"switched_bytes", nic->switched.bytes},
+            {"encap_packets", nic->encapsulated.packets}, {"encap_bytes", nic->encapsulated.bytes},
+            {"decap_packets", nic->decapsulated.packets}, {"decap_bytes", nic->decapsulated.bytes}};
+}
+
+Json nic_json(const std::optional<control::NicPortCounters>& nic) {
+    if (!nic) return {};
+    return {{"rx_packets", nic->sent.packets},
+            {"rx_bytes", nic->sent.bytes},
+            {"tx_packets", nic->delivered.packets},
+            {"tx_bytes", nic->delivered.bytes}};
+}
+
 } // namespace
 
 Json drops_json(const datapath::DropCounts& drops) {
@@ -91,6 +106,7 @@ Json port_stats_json(const control::PortReport& port) {
         {"rx_errors", counters.rx_errors},
         {"rx_no_buffer", counters.rx_no_buffer},
         {"tx_errors", counters.tx_errors},
+        {"nic", nic_json(port.nic)},
         {"drops", drops_json(port.drops)},
     };
 }
@@ -151,6 +167,7 @@ Json tenant_json(const control::TenantReport& tenant) {
     json["learned_entries"] = tenant.learned_entries;
     json["configured_entries"] = tenant.configured_entries;
     json["counters"] = tenant_counters_json(tenant);
+    json["nic"] = nic_json(tenant.nic);
     json["drops"] = drops_json(tenant.counters.drops);
     return json;
 }

@@ -79,6 +79,7 @@ Expected<failover::Switch> RunningController::switch_uplink() {
 
 void RunningController::clear_counters() {
     path_->reset_counters();
+    if (nic_ != nullptr) nic_->path()->reset_traffic();
     state_->clear_counters();
     ports_->for_each([](const AttachedPort& attached) { attached.port().reset_counters(); });
 }

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "config/settings.h"
 #include "datapath/software_path.h"
+#include "eswitch/hardware_path.h"
 #include "failover/state_machine.h"
 #include "overlay/row.h"
 
@@ -24,6 +25,10 @@ namespace sallyport::control {
 
 class EventLoop;
 struct NicBackend;
+
+/// What the NIC kept.
+using NicTenantCounters = eswitch::HardwarePath::TenantTraffic;
+using NicPortCounters = eswitch::HardwarePath::PortTraffic;
 
 /// What the commands and telemetry show. Plain values, copied out.
 struct PortReport {
@@ -43,6 +48,8 @@ struct PortReport {
     std::uint32_t link_speed_mbps = 0;
     bool promiscuous = false;
     datapath::PortCounters counters;
+    /// Of representors.
+    std::optional<NicPortCounters> nic;
     datapath::DropCounts drops{};
 };
 
@@ -107,6 +114,8 @@ struct TenantReport {
     /// Learned entries that changed place.
     std::uint64_t moves = 0;
     datapath::TenantCounters counters;
+    /// Beside the counters above, which are the software path's.
+    std::optional<NicTenantCounters> nic;
 };
 
 /// A rule of the hardware path. Without a NIC that takes it: what would be asked of one.

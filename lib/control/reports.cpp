@@ -77,8 +77,13 @@ FdbReport describe(const overlay::FdbRow& row, const overlay::ForwardingState& s
 
 std::vector<PortReport> RunningController::ports() const {
     std::vector<PortReport> reports;
-    ports_->for_each(
-        [&](const AttachedPort& attached) { reports.push_back(describe(attached, *path_)); });
+    std::map<overlay::VmPortId, NicPortCounters> nic;
+    if (nic_ != nullptr) nic = nic_->path()->traffic().vm_ports;
+    ports_->for_each([&](const AttachedPort& attached) {
+        PortReport& report = reports.emplace_back(describe(attached, *path_));
+        const auto* const row = state_->find_vm_port(report.name);
+        if (attached.hardware != nullptr && row != nullptr) report.nic = nic[row->id];
+    });
     return reports;
 }
 
@@ -162,6 +167,8 @@ Expected<std::vector<FdbReport>> RunningController::fdb(const std::string& tenan
 
 std::vector<TenantReport> RunningController::tenants() const {
     std::vector<TenantReport> reports;
+    std::map<overlay::TenantId, NicTenantCounters> nic;
+    if (nic_ != nullptr) nic = nic_->path()->traffic().tenants;
     for (const auto& settings : settings_.tenants) {
         const auto* entry = state_->find_tenant(settings.name);
         if (entry == nullptr) continue;
@@ -172,6 +179,7 @@ std::vector<TenantReport> RunningController::tenants() const {
         report.learn_refused = entry->learn_refused;
         report.moves = entry->moves;
         report.counters = path_->tenant_counters(entry->row.id);
+        if (nic_ != nullptr) report.nic = nic[entry->row.id];
         reports.push_back(std::move(report));
     }
     std::sort(reports.begin(), reports.end(), [](const TenantReport& a, const TenantReport& b) {

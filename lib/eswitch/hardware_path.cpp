@@ -108,6 +108,7 @@ void HardwarePath::remove(const overlay::TenantRow& key) {
     set_tunnels(*tenant, {});
     leave_length_class(*tenant);
     rules_.change(tenant->rules, {}, owner_of(OwnerKind::tenant, key.id));
+    forget(encapsulated_for(key.id));
     tenants_.remove(key.id);
 }
 
@@ -123,6 +124,9 @@ void HardwarePath::remove(const overlay::VmPortRow& key) {
     if (vm_port == nullptr) return;
     strand(vm_port->entries);
     rules_.change(vm_port->rules, {}, owner_of(OwnerKind::vm_port, key.id));
+    for (const TrafficAccount account :
+         {sent_by(key.id), switched_to(key.id), decapsulated_for(key.id)})
+        forget(account);
     vm_ports_.remove(key.id);
 }
 

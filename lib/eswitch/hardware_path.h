@@ -19,9 +19,11 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 namespace sallyport::eswitch {
@@ -86,6 +88,23 @@ class HardwarePath final : public overlay::Path {
                                                                   const net::MacAddress& mac) const;
     /// Rows of the fdb that the NIC has wholly.
     [[nodiscard]] std::size_t entries_in_hardware() const;
+    /// What the NIC has kept, since the rows are there or reset_traffic(). Up to half a second
+    /// behind, and walks all rules.
+    struct TenantTraffic {
+        /// Between vm ports, to remote vteps, from remote vteps (outer headers included).
+        Traffic switched, encapsulated, decapsulated;
+    };
+    struct PortTraffic {
+        /// All that the VM sent, that which the CPU got included; what the NIC delivered to it.
+        Traffic sent, delivered;
+    };
+    struct TrafficReport {
+        std::map<overlay::TenantId, TenantTraffic> tenants;
+        std::map<overlay::VmPortId, PortTraffic> vm_ports;
+    };
+    [[nodiscard]] TrafficReport traffic() const;
+    void reset_traffic() { traffic_base_ = rules_.traffic(); }
+
     /// All rules, by owner. The path must not be changed by @p visit.
     void for_each_rule(const RuleVisit& visit) const;
     [[nodiscard]] const InstalledRules::Counts& rule_counts() const { return rules_.counts(); }
@@ -149,6 +168,7 @@ class HardwarePath final : public overlay::Path {
     template<class State, class... What>
     void change(State& state, RuleOwner owner, const What&... what);
     void install_entry(FdbEntryId id);
+    void forget(TrafficAccount account);
     void set_reason(FdbEntry& entry, std::string_view reason);
     [[nodiscard]] std::uint16_t representor(overlay::VmPortId id) const;
 
@@ -180,6 +200,7 @@ class HardwarePath final : public overlay::Path {
     /// May name entries that have gone or are refused no more. The new ones are not tried again in
     /// the same go.
     std::vector<FdbEntryId> refused_, newly_refused_;
+    std::unordered_map<TrafficAccount, Traffic> traffic_base_;
     /// Texts of FdbEntry::reason; the first is empty.
     std::vector<std::string> reasons_;
 };

@@ -49,6 +49,40 @@ void HardwarePath::want(WantedRules& out, const FdbEntry& entry) const {
                       vtep.next_hop ? next_hops_.find(*vtep.next_hop) : nullptr, settings_);
 }
 
+HardwarePath::TrafficReport HardwarePath::traffic() const {
+    auto accounts = rules_.traffic();
+    const auto since_reset = [&](TrafficAccount account) {
+        Traffic traffic = accounts[account];
+        if (const auto base = traffic_base_.find(account); base != traffic_base_.end()) {
+            traffic.packets -= base->second.packets;
+            traffic.bytes -= base->second.bytes;
+        }
+        return traffic;
+    };
+    TrafficReport report;
+    tenants_.for_each([&](const TenantState& tenant) {
+        report.tenants[tenant.row.id].encapsulated = since_reset(encapsulated_for(tenant.row.id));
+    });
+    vm_ports_.for_each([&](const VmPortState& vm_port) {
+        const overlay::VmPortId id = vm_port.row.id;
+        const Traffic switched = since_reset(switched_to(id));
+        const Traffic decapsulated = since_reset(decapsulated_for(id));
+        PortTraffic& port = report.vm_ports[id];
+        port.sent = since_reset(sent_by(id));
+        port.delivered = switched;
+        port.delivered += decapsulated;
+        TenantTraffic& tenant = report.tenants[vm_port.row.tenant];
+        tenant.switched += switched;
+        tenant.decapsulated += decapsulated;
+    });
+    return report;
+}
+
+void HardwarePath::forget(TrafficAccount account) {
+    rules_.forget(account);
+    traffic_base_.erase(account);
+}
+
 /// Tells of the rules of one owner after another.
 class HardwarePath::Teller {
   public:

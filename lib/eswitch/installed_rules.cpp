@@ -91,10 +91,14 @@ void InstalledRules::change(std::span<RuleId> slots, std::span<const RuleSpec> w
 RuleId InstalledRules::replace(RuleId present, const RuleSpec& spec, std::uint64_t effect_digest) {
     Rule& rule = rules_[present];
     if (flow_.can_update()) {
+        // An update starts a new counter.
+        const Traffic before = traffic_of(rule);
         // Set first: the result may come before update() returns.
         rule.state = State::updating;
         if (queue_.update(spec, present, rule.handle).empty()) {
             rule.effect_digest = effect_digest;
+            keep(rule.account, before);
+            rule.account = spec.account;
             ++counts_.updated;
             return present;
         }
@@ -114,7 +118,7 @@ RuleId InstalledRules::create(const RuleSpec& spec, std::uint64_t match_digest,
     const RuleId id = unused_.back();
     unused_.pop_back();
     Rule& rule = rules_[id];
-    rule = {nullptr, match_digest, effect_digest, owner, spec.stage, State::creating};
+    rule = {nullptr, match_digest, effect_digest, owner, spec.account, spec.stage, State::creating};
     ++counts_.by_stage[static_cast<std::size_t>(spec.stage)];
     ++counts_.rules;
     std::string refused = queue_.create(spec, id, rule.handle);
@@ -127,7 +131,18 @@ RuleId InstalledRules::create(const RuleSpec& spec, std::uint64_t match_digest,
     return no_rule;
 }
 
+Traffic InstalledRules::traffic_of(const Rule& rule) const {
+    if (rule.account == no_account || rule.state != State::installed) return {};
+    const rte_flow_query_count count = query(rule);
+    return {count.hits, count.bytes};
+}
+
+void InstalledRules::keep(TrafficAccount account, const Traffic& traffic) {
+    if (traffic.packets > 0) past_traffic_[account] += traffic;
+}
+
 void InstalledRules::retire(RuleId id) {
+    keep(rules_[id].account, traffic_of(rules_[id]));
     retired_[stage(rules_[id].stage).group].push_back(id);
 }
 
@@ -178,11 +193,22 @@ RuleId InstalledRules::find(std::span<const RuleId> slots, const RuleSpec& spec)
 }
 
 rte_flow_query_count InstalledRules::query(RuleId id) const {
+    return in_hardware(id) ? query(rules_[id]) : rte_flow_query_count{};
+}
+
+rte_flow_query_count InstalledRules::query(const Rule& rule) const {
     rte_flow_query_count count{};
-    if (!in_hardware(id)) return count;
     rte_flow_error error{};
-    if (flow_.query_count(pipeline_.proxy(), rules_[id].handle, count, error) != 0) return {};
+    if (flow_.query_count(pipeline_.proxy(), rule.handle, count, error) != 0) return {};
     return count;
+}
+
+std::unordered_map<TrafficAccount, Traffic> InstalledRules::traffic() const {
+    auto traffic = past_traffic_;
+    for (const Rule& rule : rules_)
+        if (const Traffic of_rule = traffic_of(rule); of_rule.packets > 0)
+            traffic[rule.account] += of_rule;
+    return traffic;
 }
 
 bool InstalledRules::in_hardware(RuleId id) const {

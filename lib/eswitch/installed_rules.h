@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 namespace sallyport::eswitch {
@@ -51,9 +52,7 @@ class InstalledRules {
 
     /// Starts to turn the rules in @p slots into @p wanted, of which none has the match of another.
     /// Rules that are as wanted stay untouched. What came of it is known after make().
-    /// @param slots at least as many as are wanted, most_rules_of_owner at most; no_rule where
-    /// there
-    ///        is none
+    /// @param slots at least as many as are wanted, most_rules_of_owner at most; elsewhere no_rule
     void change(std::span<RuleId> slots, std::span<const RuleSpec> wanted, RuleOwner owner);
 
     /// Waits for what change() started. An owner may be refused more than once; the rules that it
@@ -65,6 +64,10 @@ class InstalledRules {
 
     /// Packets and octets that met the rule; zero for no_rule and while the NIC does not tell.
     [[nodiscard]] rte_flow_query_count query(RuleId id) const;
+    /// What the rules of each account have counted, those that are gone included. Walks all rules.
+    [[nodiscard]] std::unordered_map<TrafficAccount, Traffic> traffic() const;
+    /// The account's owner has gone.
+    void forget(TrafficAccount account) { past_traffic_.erase(account); }
     /// Whether the rule is in the NIC, with the actions it was given last.
     [[nodiscard]] bool in_hardware(RuleId id) const;
     /// The one of @p slots that matches what @p spec does; no_rule where none does.
@@ -85,6 +88,7 @@ class InstalledRules {
         std::uint64_t match_digest = 0;
         std::uint64_t effect_digest = 0;
         RuleOwner owner = 0;
+        TrafficAccount account = no_account;
         StageId stage{};
         State state = State::unused;
     };
@@ -93,6 +97,10 @@ class InstalledRules {
     RuleId create(const RuleSpec& spec, std::uint64_t match_digest, std::uint64_t effect_digest,
                   RuleOwner owner);
     void retire(RuleId id);
+    /// Of a rule with an account; zero of any other.
+    [[nodiscard]] Traffic traffic_of(const Rule& rule) const;
+    void keep(TrafficAccount account, const Traffic& traffic);
+    [[nodiscard]] rte_flow_query_count query(const Rule& rule) const;
     void release(RuleId id);
     void finished(RuleId id, bool success);
 
@@ -105,6 +113,7 @@ class InstalledRules {
     std::array<std::vector<RuleId>, group::count> retired_;
     std::vector<RuleId> stuck_;
     std::vector<Refusal> refusals_;
+    std::unordered_map<TrafficAccount, Traffic> past_traffic_;
     Counts counts_;
 };
 

@@ -3,6 +3,7 @@
 // values that fill them in.
 #pragma once
 
+#include "eswitch/traffic_account.h"
 #include "net/ip_address.h"
 #include "net/mac_address.h"
 #include "net/overhead.h"
@@ -66,6 +67,7 @@ struct RuleSpec {
     std::uint8_t actions = 0;
     RuleMatch match{};
     RuleEffect effect{};
+    TrafficAccount account = no_account;
 
     bool operator==(const RuleSpec&) const = default;
 };

@@ -51,7 +51,8 @@ void want_delivery(WantedRules& out, const FdbEntry& entry, const TenantState& t
         out.add({.stage = StageId::deliver,
                  .pattern = static_cast<std::uint8_t>(outer << 1 | pattern_of(inner)),
                  .match = {.tag = tenant.row.id, .mac = entry.mac},
-                 .effect = {.port = representor}});
+                 .effect = {.port = representor},
+                 .account = decapsulated_for(static_cast<overlay::VmPortId>(entry.place))});
 }
 
 /// @param shift octets of the IP packet that its length field does not count
@@ -98,7 +99,8 @@ void want_vm_port(WantedRules& out, const VmPortState& vm_port, std::uint16_t re
         return out.missing("too many vm ports for the NIC's tag");
     out.add({.stage = StageId::from_vm,
              .match = {.port = representor},
-             .effect = {.tag = vm_port.row.id}});
+             .effect = {.tag = vm_port.row.id},
+             .account = sent_by(vm_port.row.id)});
 }
 
 void want_tenant(WantedRules& out, const TenantState& tenant, const Settings& settings) {
@@ -160,7 +162,8 @@ void want_local_entry(WantedRules& out, const FdbEntry& entry, const TenantState
              .pattern = fdb_pattern::local,
              .actions = fdb_actions::to_vm,
              .match = {.tag = tenant.row.id, .mac = entry.mac},
-             .effect = {.port = representor}});
+             .effect = {.port = representor},
+             .account = switched_to(vm_port.row.id)});
     if (const char* const why = why_not_decapsulated(tenant, settings)) return out.missing(why);
     want_delivery(out, entry, tenant, representor);
 }
@@ -178,13 +181,13 @@ void want_remote_entry(WantedRules& out, const FdbEntry& entry, const TenantStat
     if (const char* const why = why_not_encapsulated(tenant, settings)) return out.missing(why);
     if (next_hop == nullptr) return out.missing("no route leads to the vtep");
     if (!next_hop->usable) return out.missing("the NIC refuses the next hop");
-    out.add(
-        {.stage = StageId::fdb,
-         .pattern = fdb_pattern::remote,
-         .actions =
-             vtep.address.is_ipv4() ? fdb_actions::encapsulate_ipv4 : fdb_actions::encapsulate_ipv6,
-         .match = {.tag = tenant.row.id | vm_tag::encapsulable, .mac = entry.mac},
-         .effect = {.tag = next_hop->row.id, .encap = make_header(tenant.row, vtep, settings)}});
+    out.add({.stage = StageId::fdb,
+             .pattern = fdb_pattern::remote,
+             .actions = vtep.address.is_ipv4() ? fdb_actions::encapsulate_ipv4
+                                               : fdb_actions::encapsulate_ipv6,
+             .match = {.tag = tenant.row.id | vm_tag::encapsulable, .mac = entry.mac},
+             .effect = {.tag = next_hop->row.id, .encap = make_header(tenant.row, vtep, settings)},
+             .account = encapsulated_for(tenant.row.id)});
 }
 
 } // namespace sallyport::eswitch

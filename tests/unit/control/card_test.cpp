@@ -141,6 +141,12 @@ TEST_F(CardTest, FlowsTellWhatTheCardHas) {
     EXPECT_TRUE(std::any_of(counted->begin(), counted->end(), [](const FlowReport& flow) {
         return flow.table == "fdb" && flow.packets == 1 && flow.bytes == 34;
     }));
+    EXPECT_EQ(controller->tenants().at(0).nic->switched.packets, 1U);
+    EXPECT_EQ(port("blue1").nic->sent.packets, 1U);
+    EXPECT_EQ(port("blue2").nic->delivered.packets, 1U);
+    EXPECT_FALSE(port("p0").nic);
+    controller->clear_counters();
+    EXPECT_EQ(port("blue2").nic->delivered.packets, 0U);
     const EswitchReport eswitch = controller->eswitch();
     EXPECT_EQ(eswitch.kind, "mlx5");
     EXPECT_EQ(eswitch.entries_in_hardware, 3U);

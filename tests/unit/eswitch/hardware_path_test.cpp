@@ -315,6 +315,38 @@ TEST_F(HardwarePathTest, ADeadQueueIsAnErrorAndNothingElse) {
     }
 }
 
+TEST_F(HardwarePathTest, TrafficIsAddedUpBeyondTheEndOfItsRules) {
+    for (const bool can_update : {true, false}) {
+        rebuild({.can_update = can_update});
+        const auto send_some = [&] {
+            lab_->from_vm(a, frame(1, 2));
+            lab_->from_vm(b, frame(2, 9));
+            lab_->from_vm(b, frame(2, 3)); // to the CPU
+            lab_->from_uplink(0, tunnelled(9, 1));
+        };
+        send_some();
+        remote(9, 1);
+        lab_->put(overlay::VmPortRow{b, blue, "b", {mac(2)}});
+        lab_->remove(local_row(2, b));
+        local(2, b);
+        remote(9, 0);
+        send_some();
+        const auto traffic = path().traffic();
+        const std::size_t small = frame(1, 2).size();
+        EXPECT_EQ(traffic.tenants.at(blue).switched, (eswitch::Traffic{2, 2 * small}));
+        EXPECT_EQ(traffic.tenants.at(blue).encapsulated, (eswitch::Traffic{2, 2 * small}));
+        EXPECT_EQ(traffic.tenants.at(blue).decapsulated.packets, 2U);
+        EXPECT_EQ(traffic.vm_ports.at(a).sent.packets, 2U);
+        EXPECT_EQ(traffic.vm_ports.at(b).sent.packets, 4U);
+        EXPECT_EQ(traffic.vm_ports.at(a).delivered.packets, 2U);
+        EXPECT_EQ(traffic.vm_ports.at(b).delivered.packets, 2U);
+        path().reset_traffic();
+        EXPECT_EQ(path().traffic().vm_ports.at(b).sent.packets, 0U);
+        send_some();
+        EXPECT_EQ(path().traffic().tenants.at(blue).switched.packets, 1U);
+    }
+}
+
 TEST_F(HardwarePathTest, AStationIsIdleWhileNoFrameOfItMeetsItsRule) {
     EXPECT_EQ(path().idle_time(blue, mac(1)), std::chrono::seconds(0));
     EXPECT_FALSE(path().idle_time(blue, mac(50)));

@@ -73,6 +73,15 @@ TEST_F(CommandsTest, Flows) {
     EXPECT_EQ(run("show flow testpmd"), "flow configure 0 queues_number 1\n");
 }
 
+TEST_F(CommandsTest, WhatTheNicKept) {
+    EXPECT_THAT(run("show tenant blue"), HasSubstr("NIC: among vm ports     7 packets, 700 bytes"));
+    EXPECT_THAT(run("show tenant red"), Not(HasSubstr("NIC")));
+    EXPECT_EQ(json("show tenant blue").at("nic").at("switched_packets"), 7);
+    EXPECT_TRUE(json("show tenant red").at("nic").is_null());
+    EXPECT_EQ(json("show port stats blue1").at("nic").at("tx_packets"), 8);
+    EXPECT_TRUE(json("show port stats p0").at("nic").is_null());
+}
+
 TEST_F(CommandsTest, Eswitch) {
     EXPECT_THAT(run("show eswitch"), AllOf(HasSubstr("transfer proxy   p0"),
                                            HasSubstr("in hardware      12"), HasSubstr("fdb")));

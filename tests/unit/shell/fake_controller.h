@@ -70,6 +70,7 @@ class FakeController final : public control::Controller {
         vm.name = "blue1";
         vm.tenant = "blue";
         vm.allowed_macs = {mac("52:54:00:00:00:01")};
+        vm.nic = control::NicPortCounters{{9, 900}, {8, 800}};
         return {uplink, vm};
     }
     [[nodiscard]] control::FailoverReport failover() const override {
@@ -99,6 +100,7 @@ class FakeController final : public control::Controller {
             control::TenantReport report;
             report.settings = tenant;
             report.counters.rx_packets = 3;
+            if (tenant.name == "blue") report.nic = control::NicTenantCounters{{7, 700}, {}, {}};
             report.counters.drops[0] = tenant.name == "blue" ? 1 : 0;
             reports.push_back(report);
         }
