@@ -20,8 +20,8 @@ using Renderer = std::function<std::string(const Json&)>;
 /// What happens after the answer.
 enum class Then { go_on, end_session, stop_process };
 
-// NOLINTNEXTLINE(bugprone-exception-escape): clang-tidy takes the JSON destructor for one that
-// throws
+// clang-tidy takes the JSON's destructor for one that throws.
+// NOLINTNEXTLINE(bugprone-exception-escape)
 struct Output {
     /// The whole answer; what the word `json` prints.
     Json data;
