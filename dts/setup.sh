@@ -5,7 +5,8 @@
 #
 #   setup.sh packages GROUP...            install the groups: build run test guest debian13
 #   setup.sh list GROUP                   the names of a group's packages
-#   setup.sh build FOLDER [meson options] configure (once) and build
+#   setup.sh build FOLDER [meson options] [-- TARGET...]
+#                                         configure (once) and build all, or the targets
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -71,12 +72,16 @@ install_packages() {
 }
 
 build() {
-    local folder=$1
+    local folder=$1 options=()
     shift
+    while [ $# -gt 0 ] && [ "$1" != -- ]; do
+        options+=("$1")
+        shift
+    done
     if [ ! -f "$folder/build.ninja" ]; then
-        meson setup "$folder" "$root" "$@"
+        meson setup "$folder" "$root" ${options[@]+"${options[@]}"}
     fi
-    ninja -C "$folder"
+    ninja -C "$folder" "${@:2}"
 }
 
 case ${1:-} in
@@ -92,7 +97,7 @@ build)
     build "$@"
     ;;
 *)
-    sed -n '3,10s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
+    sed -n '3,11s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
     exit 2
     ;;
 esac
