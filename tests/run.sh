@@ -11,7 +11,7 @@ cd "$root" || exit 2
 # A Python of the user's own may be first in PATH; Debian's has pytest and scapy.
 python=/usr/bin/python3
 folder=$root/build
-# The unit tests run sanitized here, and as they are on Debian 13.
+# The unit tests run sanitized here, and those that use DPDK as they are on Debian 13.
 all_suites=(sanitize dts smoke fuzz format debian13)
 suites=()
 fuzz_seconds=5
