@@ -16,6 +16,7 @@ struct CardFunction {
     /// Absent: the port itself, an uplink.
     std::optional<unsigned> vf{};
 
+    // NOLINTNEXTLINE(modernize-use-nullptr): clang-tidy 14 takes the result for a pointer
     auto operator<=>(const CardFunction&) const = default;
 };
 

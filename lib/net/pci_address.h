@@ -17,6 +17,7 @@ struct PciAddress {
     std::uint8_t device = 0;
     std::uint8_t function = 0;
 
+    // NOLINTNEXTLINE(modernize-use-nullptr): clang-tidy 14 takes the result for a pointer
     auto operator<=>(const PciAddress&) const = default;
 };
 

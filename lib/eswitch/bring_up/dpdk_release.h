@@ -12,6 +12,7 @@ struct DpdkRelease {
     unsigned month = 0;
     unsigned minor = 0;
 
+    // NOLINTNEXTLINE(modernize-use-nullptr): clang-tidy 14 takes the result for a pointer
     auto operator<=>(const DpdkRelease&) const = default;
 };
 

@@ -21,6 +21,7 @@ struct KernelRelease {
     unsigned version = 0;
     unsigned patchlevel = 0;
 
+    // NOLINTNEXTLINE(modernize-use-nullptr): clang-tidy 14 takes the result for a pointer
     auto operator<=>(const KernelRelease&) const = default;
 };
 
