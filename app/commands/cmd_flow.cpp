@@ -3,9 +3,6 @@
 #include "commands/report_json.h"
 #include "net/hex.h"
 #include "net/overhead.h"
-#include "net/wire.h"
-
-#include <sstream>
 
 #include <fmt/format.h>
 #include <rte_ether.h>

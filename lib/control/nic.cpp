@@ -83,9 +83,7 @@ Expected<std::optional<std::string>> Nic::device_name(const std::string& device)
 }
 
 Expected<void> Nic::start_path() {
-    auto pipeline = eswitch::Pipeline::create(*backend_.flow, card_->proxy(),
-                                              eswitch::stage_sizes(path_settings_),
-                                              {.fixed_dscp = path_settings_.dscp.has_value()});
+    auto pipeline = eswitch::Pipeline::create(*backend_.flow, card_->proxy(), path_settings_);
     if (!pipeline) return tl::unexpected(pipeline.error());
     path_.emplace(*backend_.flow, std::move(*pipeline), path_settings_,
                   eswitch::FlowQueue::Options{.size = flow_queue_size_});

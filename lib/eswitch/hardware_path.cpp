@@ -12,8 +12,8 @@ namespace sallyport::eswitch {
 
 HardwarePath::HardwarePath(FlowApi& flow, Pipeline pipeline, const Settings& settings,
                            const FlowQueue::Options& queue)
-    : flow_(flow), pipeline_(std::move(pipeline)), settings_(settings),
-      rules_(flow_, pipeline_, queue), representors_(settings.vm_ports, no_port), reasons_{""} {}
+    : pipeline_(std::move(pipeline)), settings_(settings), rules_(flow, pipeline_, queue),
+      representors_(settings.vm_ports, no_port), reasons_{""} {}
 
 HardwarePath::~HardwarePath() {
     // As the rows would go: what packets meet first goes first.
@@ -94,12 +94,11 @@ void HardwarePath::put(const overlay::TenantRow& row) {
     TenantState& tenant = tenants_.put(row.id);
     if (tenant.length_class == no_length_class || tenant.row.mtu != row.mtu)
         set_length_class(tenant, row.mtu);
-    const std::vector<overlay::VtepId> vteps = row.remote_vteps;
     tenant.row = row;
-    set_tunnels(tenant, vteps);
+    set_tunnels(tenant, row.remote_vteps);
     marked_tenants_.add(row.id);
     if (tenant.length_class != no_length_class) marked_classes_.add(tenant.length_class);
-    mark_tenant(*tenants_.find(row.id));
+    mark_tenant(tenant);
 }
 
 void HardwarePath::remove(const overlay::TenantRow& key) {

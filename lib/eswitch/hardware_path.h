@@ -45,9 +45,6 @@ struct RuleReport {
 
 using RuleVisit = std::function<void(const RuleReport&)>;
 
-/// How many rules each stage must hold for so many rows.
-StageSizes stage_sizes(const Settings& settings);
-
 /// All calls from the thread that owns the flow queue.
 ///
 /// The NIC does just what the software path would do, or hands the packet to it. So a row that the
@@ -172,7 +169,6 @@ class HardwarePath final : public overlay::Path {
     void set_reason(FdbEntry& entry, std::string_view reason);
     [[nodiscard]] std::uint16_t representor(overlay::VmPortId id) const;
 
-    FlowApi& flow_;
     Pipeline pipeline_;
     Settings settings_;
     InstalledRules rules_;

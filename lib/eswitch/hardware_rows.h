@@ -40,7 +40,6 @@ struct TenantState : Refusable {
 
 struct VmPortState : Refusable {
     overlay::VmPortRow row;
-    /// Where the rows of the vm port lead; no_port while no representor is attached.
     FdbList entries;
     OneRule rules{no_rule};
 };

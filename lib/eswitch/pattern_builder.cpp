@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "eswitch/pattern_builder.h"
 
+#include "net/overhead.h"
 #include "net/wire.h"
 
 #include <algorithm>
@@ -13,7 +14,6 @@ namespace sallyport::eswitch {
 
 namespace {
 
-constexpr std::uint8_t vxlan_flag_i = 0x08;
 constexpr std::uint8_t all_ones = 0xff;
 /// CE and ECT(1), the two marks that decapsulation must write into the inner header, are those
 /// with this bit (RFC 6040 section 4.2).
@@ -158,7 +158,7 @@ void PatternBuilder::vxlan() {
 
 void PatternBuilder::vxlan(std::uint32_t vni) {
     Item& item = add(RTE_FLOW_ITEM_TYPE_VXLAN);
-    item.spec.vxlan.flags = item.mask.vxlan.flags = vxlan_flag_i;
+    item.spec.vxlan.flags = item.mask.vxlan.flags = net::vxlan_flag_i;
     net::store_be24(item.spec.vxlan.vni, vni);
     std::fill_n(item.mask.vxlan.vni, sizeof item.mask.vxlan.vni, all_ones);
 }

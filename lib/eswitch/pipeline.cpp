@@ -15,9 +15,9 @@ tl::unexpected<Error> refused(const char* what, const Stage& stage, const rte_fl
 
 } // namespace
 
-Expected<Pipeline> Pipeline::create(FlowApi& flow, std::uint16_t proxy, const StageSizes& sizes,
-                                    const PipelineSettings& settings) {
-    Pipeline pipeline(flow, proxy, settings);
+Expected<Pipeline> Pipeline::create(FlowApi& flow, std::uint16_t proxy, const Settings& settings) {
+    const StageSizes sizes = stage_sizes(settings);
+    Pipeline pipeline(flow, proxy, {.fixed_dscp = settings.dscp.has_value()});
     for (std::size_t i = 0; i < stage_count; ++i) {
         const auto added =
             pipeline.add(stage(static_cast<StageId>(i)), sizes[i], pipeline.tables_[i]);

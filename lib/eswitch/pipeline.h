@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "eswitch/flow_api.h"
 #include "eswitch/rule_spec.h"
+#include "eswitch/settings.h"
 #include "eswitch/stages/stage.h"
 
 #include <array>
@@ -16,13 +17,15 @@ namespace sallyport::eswitch {
 /// Rules that each stage must hold, by StageId.
 using StageSizes = std::array<std::uint32_t, stage_count>;
 
+/// For so many rows.
+StageSizes stage_sizes(const Settings& settings);
+
 /// Made after the proxy was started (before that, mlx5 would take our group 0 for its root table)
 /// and destroyed before it stops; no rule may be left then. Control thread.
 class Pipeline {
   public:
     /// @param flow must outlive the pipeline
-    static Expected<Pipeline> create(FlowApi& flow, std::uint16_t proxy, const StageSizes& sizes,
-                                     const PipelineSettings& settings);
+    static Expected<Pipeline> create(FlowApi& flow, std::uint16_t proxy, const Settings& settings);
     ~Pipeline();
     Pipeline(Pipeline&& other) noexcept;
     Pipeline& operator=(Pipeline&&) = delete;

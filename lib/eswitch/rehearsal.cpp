@@ -57,8 +57,7 @@ Expected<std::unique_ptr<HardwarePath>> rehearse(FlowApi& flow, const Settings& 
     const rte_flow_port_attr attributes{};
     if (const int code = flow.configure(proxy, attributes, 1, queue_size, error); code != 0)
         return failure("cannot configure: " + describe(error, code), "rehearsal");
-    auto pipeline = Pipeline::create(flow, proxy, stage_sizes(settings),
-                                     {.fixed_dscp = settings.dscp.has_value()});
+    auto pipeline = Pipeline::create(flow, proxy, settings);
     if (!pipeline) return tl::unexpected(pipeline.error());
     auto path = std::make_unique<HardwarePath>(flow, std::move(*pipeline), settings,
                                                FlowQueue::Options{.size = queue_size});
@@ -98,19 +97,18 @@ Expected<Explanation> explain(const Settings& settings, const RehearsalPorts& po
     Explanation explanation;
     explanation.verdict = model.run(port, packet);
     for (const ModelStep& step : explanation.verdict.steps) {
-        ExplainedStep& explained = explanation.steps.emplace_back();
-        explained.group = step.group;
-        if (step.rule == nullptr) {
-            explanation.cpu = left_to_cpu(step.group);
-            continue;
-        }
-        (*path)->for_each_rule([&](const RuleReport& rule) {
-            if (rule.handle != step.rule) return;
-            explained.table = stage(rule.spec.stage).name;
-            explained.match = match_text(rule.spec);
-            explained.actions = actions_text(rule.spec);
-        });
+        explanation.steps.emplace_back().group = step.group;
+        if (step.rule == nullptr) explanation.cpu = left_to_cpu(step.group);
     }
+    (*path)->for_each_rule([&](const RuleReport& rule) {
+        for (std::size_t i = 0; i < explanation.steps.size(); ++i) {
+            if (rule.handle == nullptr || rule.handle != explanation.verdict.steps[i].rule)
+                continue;
+            explanation.steps[i].table = stage(rule.spec.stage).name;
+            explanation.steps[i].match = match_text(rule.spec);
+            explanation.steps[i].actions = actions_text(rule.spec);
+        }
+    });
     if (explanation.verdict.fate == ModelVerdict::Fate::cpu && explanation.cpu.empty())
         explanation.cpu =
             "a frame to a station of the port it came from: the CPU drops and counts it";

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "eswitch/hardware_path.h"
+#include "eswitch/pipeline.h"
+#include "eswitch/stages/length_prefix.h"
 #include "eswitch/tag.h"
 
 #include <algorithm>
@@ -23,7 +24,7 @@ StageSizes stage_sizes(const Settings& settings) {
     at(StageId::peer) = settings.tunnels + head_room;
     at(StageId::vm_station) = settings.fdb_entries + head_room;
     at(StageId::encapsulable) = at(StageId::fits) =
-        std::min(tenants, most_length_classes) * most_rules_of_owner / 2;
+        std::min(tenants, most_length_classes) * length_patterns;
     at(StageId::remote_station) = settings.fdb_entries + head_room;
     at(StageId::deliver) = 2 * (settings.fdb_entries + head_room);
     at(StageId::own_station) = settings.fdb_entries + head_room;

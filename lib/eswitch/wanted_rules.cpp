@@ -6,6 +6,7 @@
 #include "eswitch/stages/length_prefix.h"
 #include "eswitch/stages/uplink.h"
 #include "eswitch/tag.h"
+#include "net/overhead.h"
 #include "net/vxlan_headers.h"
 
 #include <algorithm>
@@ -14,13 +15,12 @@ namespace sallyport::eswitch {
 
 namespace {
 
-/// The one UDP port on which the NIC is known to find a VXLAN header.
-constexpr std::uint16_t vxlan_port = 4789;
 constexpr std::uint16_t ipv6_header_length = net::ip_header_length(net::IpFamily::ipv6);
 
 const char* why_not_vxlan(const TenantState& tenant) {
     if (tenant.row.id >= most_tagged_ids) return "too many tenants for the NIC's tag";
-    if (tenant.row.udp_port != vxlan_port) return "the NIC knows VXLAN on UDP port 4789 only";
+    if (tenant.row.udp_port != net::vxlan_udp_port)
+        return "the NIC knows VXLAN on UDP port 4789 only";
     return nullptr;
 }
 

@@ -15,9 +15,6 @@ namespace sallyport::net {
 
 namespace {
 
-/// RFC 7348 section 5: the I flag, the only one defined; the others are ignored on receipt.
-constexpr std::uint8_t vxlan_flag_i = 0x08;
-
 /// @return false: not UDP, or malformed; kind is set
 bool parse_ipv4(Outer& outer, const std::uint8_t* ip, std::size_t readable, std::size_t length) {
     outer.kind = OuterKind::malformed;

@@ -12,6 +12,11 @@ inline constexpr std::uint16_t ethernet_header_length = 14;
 inline constexpr std::uint16_t vlan_tag_length = 4;
 inline constexpr std::uint16_t udp_header_length = 8;
 inline constexpr std::uint16_t vxlan_header_length = 8;
+/// UDP destination port that IANA gave to VXLAN, host byte order.
+inline constexpr std::uint16_t vxlan_udp_port = 4789;
+/// First octet of the VXLAN header, the I flag: the VNI is valid. The only one defined; the others
+/// are ignored on receipt.
+inline constexpr std::uint8_t vxlan_flag_i = 0x08;
 
 constexpr std::uint16_t ip_header_length(IpFamily family) {
     return family == IpFamily::ipv4 ? 20 : 40;

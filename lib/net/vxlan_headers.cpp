@@ -14,8 +14,6 @@ namespace sallyport::net {
 
 namespace {
 
-constexpr std::uint8_t vxlan_flag_i = 0x08;
-
 void write_ipv4(const VxlanTunnel& tunnel, std::uint8_t* ip) {
     auto* const header = reinterpret_cast<rte_ipv4_hdr*>(ip);
     header->version_ihl = RTE_IPV4_VHL_DEF;

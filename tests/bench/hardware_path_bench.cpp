@@ -41,7 +41,7 @@ class Bench {
     explicit Bench(std::uint32_t rows) : rows_(rows) {
         eswitch::Settings settings;
         settings.fdb_entries = rows + 1;
-        auto pipeline = eswitch::Pipeline::create(nic_, 0, eswitch::stage_sizes(settings), {});
+        auto pipeline = eswitch::Pipeline::create(nic_, 0, settings);
         path_.emplace(nic_, std::move(*pipeline), settings,
                       eswitch::FlowQueue::Options{.size = 4096});
         for (const overlay::UplinkIndex index : overlay::all_uplinks)

@@ -15,7 +15,6 @@ enum Edge : rte_edge_t { to_fdb_lookup, to_drop };
 constexpr const char* next[] = {"sallyport-fdb-lookup", "sallyport-drop"};
 
 constexpr std::uint16_t ip_offset = net::ethernet_header_length;
-constexpr std::uint8_t vxlan_flag_i = 0x08;
 
 /// The outer headers, as underlay_input left word of them in the metadata.
 struct OuterHeaders {
@@ -80,7 +79,7 @@ bool outer_valid(const Tables& tables, rte_mbuf* packet, const OuterHeaders& out
         reason = DropReason::outer_udp_checksum;
         return false;
     }
-    if ((outer.data[outer.udp_offset + net::udp_header_length] & vxlan_flag_i) == 0) {
+    if ((outer.data[outer.udp_offset + net::udp_header_length] & net::vxlan_flag_i) == 0) {
         reason = DropReason::vxlan_flags;
         return false;
     }

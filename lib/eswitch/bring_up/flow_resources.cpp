@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "eswitch/bring_up/flow_resources.h"
 
-#include "eswitch/hardware_path.h"
+#include "eswitch/pipeline.h"
 #include "eswitch/stages/stage.h"
 
 #include <algorithm>

@@ -3,13 +3,11 @@
 // for each family, since both do not fit into one match of the NIC. Outer ECN marks that would
 // change the inner header (RFC 6040 section 4.2) miss, as fragments and options do.
 #include "eswitch/stages/stage.h"
+#include "net/overhead.h"
 
 namespace sallyport::eswitch {
 
 namespace {
-
-/// The only port on which the NIC is known to look for inner headers.
-constexpr std::uint16_t vxlan_port = 4789;
 
 void write_pattern(PatternBuilder& out, const RuleMatch& match, net::IpFamily family) {
     net::IpAddress local = match.address;
@@ -17,7 +15,8 @@ void write_pattern(PatternBuilder& out, const RuleMatch& match, net::IpFamily fa
     out.integrity(Layer::outer, true);
     out.ethernet();
     out.ip_to_vtep(local);
-    out.udp_to(vxlan_port);
+    // The only port on which the NIC is known to look for inner headers.
+    out.udp_to(net::vxlan_udp_port);
     out.vxlan(match.vni);
 }
 

@@ -31,8 +31,7 @@ EswitchLab::EswitchLab(const Settings& settings, const StrictOptions& options, s
     }
     for (const overlay::UplinkIndex index : overlay::all_uplinks)
         bring_up(uplink_port(index));
-    auto pipeline = Pipeline::create(flow_, uplink_port(0), stage_sizes(settings),
-                                     {.fixed_dscp = settings.dscp.has_value()});
+    auto pipeline = Pipeline::create(flow_, uplink_port(0), settings);
     EXPECT_TRUE(pipeline) << pipeline.error().message();
     if (!pipeline) return;
     path_.emplace(flow_, std::move(*pipeline), settings,
