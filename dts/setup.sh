@@ -19,8 +19,8 @@ packages_of() {
             libnl-3-dev libnl-route-3-dev
         ;;
     run)
-        echo python3 python3-pytest python3-scapy iproute2 iputils-ping iperf3 ethtool tcpdump \
-            procps
+        echo python3 python3-pytest python3-scapy python3-yaml iproute2 iputils-ping iperf3 ethtool \
+            tcpdump procps
         ;;
     test)
         echo clang libclang-rt-14-dev clang-format clang-tidy dpdk dpdk-dev

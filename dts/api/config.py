@@ -22,10 +22,13 @@ class VmPortConfig:
     name: str
     device: str
     macs: list[str] = field(default_factory=lambda: ["any"])
+    #: Any other key of the section.
+    settings: dict[str, Value] = field(default_factory=dict)
 
     def text(self) -> str:
         return (f"[vm_port.{self.name}]\n" + _line("device", self.device)
-                + "".join(_line("mac", mac) for mac in self.macs))
+                + "".join(_line("mac", mac) for mac in self.macs)
+                + "".join(_line(key, value) for key, value in self.settings.items()))
 
 
 @dataclass
