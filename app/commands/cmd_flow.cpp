@@ -37,6 +37,13 @@ Expected<shell::Output> show(const control::Controller& controller,
     return shell::Output{.data = array_json(*flows, flow_json), .render = table};
 }
 
+std::string source_port_text(const Json& eswitch) {
+    if (member_text(eswitch, "udp_source_port") == "nic") return "agreed with the NIC";
+    const Json& why = eswitch.at("why_own_source_port");
+    return "the software path's own"
+           + (why.is_null() ? "" : ": " + member_text(eswitch, "why_own_source_port"));
+}
+
 std::string render_eswitch(const Json& eswitch) {
     static const shell::Renderer tables =
         shell::table({column("GROUP", "group", Align::right), column("TABLE", "name"),
@@ -58,6 +65,7 @@ std::string render_eswitch(const Json& eswitch) {
         {"rules destroyed", shown("destroyed")},
         {"rules stranded", shown("stranded")},
         {"closed", shown("closed")},
+        {"udp source port", source_port_text(eswitch)},
     });
     if (member_text(eswitch, "kind") == "none") return text;
     return text + '\n' + tables(eswitch.at("tables"));

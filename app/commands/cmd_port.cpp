@@ -58,6 +58,8 @@ std::string render_info(const Json& port) {
         {"kernel interface", shown("interface")},
         {"MAC", shown("mac")},
         {"VM may send from", shown("allowed_macs")},
+        {"rate, bits per second", shown("rate")},
+        {"burst, octets", shown("burst")},
         {"MTU", shown("mtu")},
         {"receive queues", shown("rx_queues")},
         {"transmit queues", shown("tx_queues")},

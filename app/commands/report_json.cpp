@@ -48,6 +48,14 @@ Json tenant_counters_json(const control::TenantReport& tenant) {
     };
 }
 
+/// Bits per second, as the tenant file has it.
+Json rate_json(const std::optional<net::RateLimit>& limit) {
+    return limit ? Json(limit->octets_per_second * 8) : Json();
+}
+Json burst_json(const std::optional<net::RateLimit>& limit) {
+    return limit ? Json(limit->burst_octets) : Json();
+}
+
 Json nic_json(const std::optional<control::NicTenantCounters>& nic) {
     if (!nic) return {};
     return {{"switched_packets", nic->switched.packets},  {"switched_bytes", nic->switched.bytes},
@@ -60,7 +68,9 @@ Json nic_json(const std::optional<control::NicPortCounters>& nic) {
     return {{"rx_packets", nic->sent.packets},
             {"rx_bytes", nic->sent.bytes},
             {"tx_packets", nic->delivered.packets},
-            {"tx_bytes", nic->delivered.bytes}};
+            {"tx_bytes", nic->delivered.bytes},
+            {"rate_exceeded_packets", nic->over_rate.packets},
+            {"rate_exceeded_bytes", nic->over_rate.bytes}};
 }
 
 } // namespace
@@ -85,6 +95,8 @@ Json port_info_json(const control::PortReport& port) {
         {"allowed_macs", port.role != datapath::PortRole::vm_port ? Json()
                          : port.allowed_macs.empty()              ? Json("any")
                                                                   : macs_json(port.allowed_macs)},
+        {"rate", rate_json(port.rate_limit)},
+        {"burst", burst_json(port.rate_limit)},
         {"mtu", port.mtu},
         {"rx_queues", port.rx_queues},
         {"tx_queues", port.tx_queues},
@@ -136,7 +148,9 @@ Json tenant_settings_json(const config::TenantSettings& tenant) {
     auto port_json = [](const config::VmPortSettings& port) -> Json {
         return {{"name", port.name},
                 {"device", port.device},
-                {"mac", port.macs.empty() ? Json("any") : macs_json(port.macs)}};
+                {"mac", port.macs.empty() ? Json("any") : macs_json(port.macs)},
+                {"rate", rate_json(port.rate_limit)},
+                {"burst", burst_json(port.rate_limit)}};
     };
     auto entry_json = [](const config::FdbSettings& entry) -> Json {
         return {{"mac", entry.mac.to_string()},
@@ -153,6 +167,7 @@ Json tenant_settings_json(const config::TenantSettings& tenant) {
         {"learning", tenant.learning},
         {"flooding", tenant.flooding},
         {"inner_vlan", tenant.pass_inner_vlan ? "pass" : "drop"},
+        {"protection", tenant.is_protected ? "ipsec" : "none"},
         {"ageing_time", tenant.ageing_time.count()},
         {"max_learned", tenant.max_learned},
         {"remote_vteps", addresses_json(tenant.remote_vteps)},
@@ -257,6 +272,8 @@ Json eswitch_json(const control::EswitchReport& eswitch) {
             {"destroyed", eswitch.destroyed},
             {"stranded", eswitch.stranded},
             {"closed", text_or_null(eswitch.closed)},
+            {"udp_source_port", eswitch.source_port_agreed ? "nic" : "software"},
+            {"why_own_source_port", text_or_null(eswitch.why_own_source_port)},
             {"tables", array_json(eswitch.tables, table_json)}};
 }
 

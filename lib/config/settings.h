@@ -4,6 +4,7 @@
 
 #include "net/ip_address.h"
 #include "net/mac_address.h"
+#include "net/rate_limit.h"
 
 #include <chrono>
 #include <cstdint>
@@ -21,6 +22,8 @@ struct VmPortSettings {
     std::string device;
     /// MACs the VM may send from, ascending; empty: any (key "mac = any").
     std::vector<net::MacAddress> macs;
+    /// Of what the VM sends (keys "rate" and "burst"); absent: unlimited.
+    std::optional<net::RateLimit> rate_limit{};
 
     bool operator==(const VmPortSettings&) const = default;
 };
@@ -46,6 +49,8 @@ struct TenantSettings {
     bool learning = true;
     bool flooding = true;
     bool pass_inner_vlan = false;
+    /// Between vteps in ESP, or not at all.
+    bool is_protected = false;
     /// Zero: learned entries do not age.
     std::chrono::seconds ageing_time{300};
     /// Bound on learned entries of the tenant.

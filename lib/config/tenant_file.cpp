@@ -23,16 +23,26 @@ constexpr auto forms = std::to_array<KeyForm>({
     {"learning"},
     {"flooding"},
     {"inner_vlan"},
+    {"protection"},
     {"ageing_time"},
     {"max_learned"},
     {"remote_vtep", true},
     {"fdb", true},
     {"vm_port.*.device"},
     {"vm_port.*.mac", true},
+    {"vm_port.*.rate"},
+    {"vm_port.*.burst"},
 });
 
 constexpr std::uint16_t smallest_mtu = 68;
 constexpr std::uint16_t usual_mtu = 1500;
+
+/// The upper end is what the meters of a ConnectX-6 Dx can still count.
+constexpr Range vm_rates{8000, 2'000'000'000'000, "bits per second"};
+/// A tenth of a second at the rate, as Open vSwitch advises for TCP's sake.
+constexpr std::uint64_t default_bursts_a_second = 10;
+constexpr std::uint64_t least_default_burst = 65536;
+constexpr std::uint64_t most_burst = 4'000'000'000;
 
 class TenantParser {
   public:
@@ -61,6 +71,7 @@ class TenantParser {
     void parse_vm_ports();
     void parse_vm_port(const NamedGroup& group);
     void parse_vm_macs(const Entry& first, std::span<const Entry> entries, VmPortSettings& port);
+    void parse_rate(const std::string& front, VmPortSettings& port);
     void parse_fdb();
     void parse_fdb_entry(const Entry& entry);
     bool parse_fdb_vtep(const Entry& entry, std::string_view text, FdbSettings& fdb);
@@ -133,6 +144,9 @@ void TenantParser::parse_policy() {
     constexpr auto inner_vlan =
         std::to_array<std::pair<std::string_view, bool>>({{"drop", false}, {"pass", true}});
     values_.take_choice("inner_vlan", inner_vlan, tenant_.pass_inner_vlan);
+    constexpr auto protection =
+        std::to_array<std::pair<std::string_view, bool>>({{"none", false}, {"ipsec", true}});
+    values_.take_choice("protection", protection, tenant_.is_protected);
     values_.take_duration("ageing_time", {0, 1000000, "seconds; 0: never"}, tenant_.ageing_time);
     values_.take_number("max_learned", {1, 8388608}, tenant_.max_learned);
 }
@@ -189,6 +203,7 @@ void TenantParser::parse_vm_port(const NamedGroup& group) {
                        "the MAC address that the VM may send from, or `any`");
     else
         parse_vm_macs(macs.front(), macs, port);
+    parse_rate(front, port);
     tenant_.vm_ports.push_back(std::move(port));
     lines_.vm_ports.push_back(lines);
 }
@@ -214,6 +229,31 @@ void TenantParser::parse_vm_macs(const Entry& first, std::span<const Entry> entr
             *any, "`any` beside other MAC addresses",
             fmt::format("`any` alone, or MAC addresses only; first at line {}", first.line));
     std::sort(port.macs.begin(), port.macs.end());
+}
+
+void TenantParser::parse_rate(const std::string& front, VmPortSettings& port) {
+    const Entry* const rate_entry = keys_.find(front + ".rate");
+    const Entry* const burst_entry = keys_.find(front + ".burst");
+    if (rate_entry == nullptr) {
+        if (burst_entry != nullptr)
+            keys_.complain(*burst_entry, "a burst without a rate",
+                           front + ".rate = BITS PER SECOND beside it");
+        return;
+    }
+    const auto rate = values_.scaled_number(*rate_entry, vm_rates);
+    if (!rate) return;
+    const std::uint64_t octets_per_second = *rate / 8;
+    const std::uint64_t largest_frame =
+        tenant_.mtu + net::ethernet_header_length + net::vlan_tag_length;
+    std::uint64_t burst =
+        std::max({octets_per_second / default_bursts_a_second, least_default_burst, largest_frame});
+    if (burst_entry != nullptr) {
+        const auto given = values_.scaled_number(
+            *burst_entry, {largest_frame, most_burst, "octets, at least the largest frame"});
+        if (!given) return;
+        burst = *given;
+    }
+    port.rate_limit = {.octets_per_second = octets_per_second, .burst_octets = burst};
 }
 
 void TenantParser::parse_fdb() {

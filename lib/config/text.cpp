@@ -108,6 +108,7 @@ std::string tenant_config_text(const TenantSettings& tenant) {
     text +=
         fmt::format("learning = {}\nflooding = {}\ninner_vlan = {}\n", on_or_off(tenant.learning),
                     on_or_off(tenant.flooding), tenant.pass_inner_vlan ? "pass" : "drop");
+    text += fmt::format("protection = {}\n", tenant.is_protected ? "ipsec" : "none");
     text += fmt::format("ageing_time = {}\nmax_learned = {}\n", tenant.ageing_time.count(),
                         tenant.max_learned);
     for (const net::IpAddress& remote : tenant.remote_vteps)
@@ -120,6 +121,9 @@ std::string tenant_config_text(const TenantSettings& tenant) {
         for (const net::MacAddress& mac : port.macs)
             text += fmt::format("mac = {}\n", mac.to_string());
         if (port.macs.empty()) text += "mac = any\n";
+        if (port.rate_limit)
+            text += fmt::format("rate = {}\nburst = {}\n", port.rate_limit->octets_per_second * 8,
+                                port.rate_limit->burst_octets);
     }
     return text;
 }

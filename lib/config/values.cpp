@@ -17,6 +17,9 @@ constexpr std::size_t longest_interface = 15;
 
 constexpr std::array<std::string_view, 3> reserved_names{"all", "json", "host"};
 
+constexpr auto scales = std::to_array<std::pair<char, std::uint64_t>>(
+    {{'k', 1000}, {'M', 1000 * 1000}, {'G', 1000 * 1000 * 1000}});
+
 bool is_letter_or_digit(char character) {
     return (character >= 'a' && character <= 'z') || (character >= 'A' && character <= 'Z')
            || (character >= '0' && character <= '9');
@@ -61,22 +64,41 @@ std::vector<std::string_view> words_of(std::string_view value) {
 }
 
 std::optional<std::uint64_t> Values::number(const Entry& entry, const Range& range) const {
-    const std::string& text = entry.value;
     std::string right = fmt::format("{} to {}", range.low, range.high);
     if (!range.unit.empty()) right += fmt::format(" ({})", range.unit);
+    return number_in(entry, entry.value, 1, range, std::move(right));
+}
+
+std::optional<std::uint64_t> Values::scaled_number(const Entry& entry, const Range& range) const {
+    std::string_view digits = entry.value;
+    std::uint64_t unit = 1;
+    for (const auto& [letter, meaning] : scales) {
+        if (!digits.ends_with(letter)) continue;
+        digits.remove_suffix(1);
+        unit = meaning;
+        break;
+    }
+    return number_in(entry, digits, unit, range,
+                     fmt::format("{} to {} ({}), as `1500000`, `1500k`, `20M` or `10G`", range.low,
+                                 range.high, range.unit));
+}
+
+std::optional<std::uint64_t> Values::number_in(const Entry& entry, std::string_view digits,
+                                               std::uint64_t unit, const Range& range,
+                                               std::string right) const {
     std::uint64_t value = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
     const bool all_digits =
-        end == text.data() + text.size() && error != std::errc::invalid_argument;
+        end == digits.data() + digits.size() && error != std::errc::invalid_argument;
     if (!all_digits) {
-        keys_.complain(entry, not_a(text, "decimal number"), std::move(right));
+        keys_.complain(entry, not_a(entry.value, "decimal number"), std::move(right));
         return std::nullopt;
     }
-    if (error != std::errc{} || value < range.low || value > range.high) {
-        keys_.complain(entry, in_quotes(text) + " is out of range", std::move(right));
+    if (error != std::errc{} || value > range.high / unit || value * unit < range.low) {
+        keys_.complain(entry, in_quotes(entry.value) + " is out of range", std::move(right));
         return std::nullopt;
     }
-    return value;
+    return value * unit;
 }
 
 std::optional<std::size_t> Values::choice(const Entry& entry,

@@ -33,6 +33,9 @@ class Values {
     explicit Values(const Keys& keys) : keys_(keys) {}
 
     [[nodiscard]] std::optional<std::uint64_t> number(const Entry& entry, const Range& range) const;
+    /// The same, of digits that k, M or G (thousands, millions, thousands of millions) may follow.
+    [[nodiscard]] std::optional<std::uint64_t> scaled_number(const Entry& entry,
+                                                             const Range& range) const;
     /// Index into @p words.
     [[nodiscard]] std::optional<std::size_t> choice(const Entry& entry,
                                                     std::span<const std::string_view> words) const;
@@ -66,6 +69,10 @@ class Values {
                    std::string_view none) const;
 
   private:
+    [[nodiscard]] std::optional<std::uint64_t> number_in(const Entry& entry,
+                                                         std::string_view digits,
+                                                         std::uint64_t unit, const Range& range,
+                                                         std::string right) const;
     bool refuse_unusable(const Entry& entry, const net::IpAddress& address) const;
 
     const Keys& keys_;

@@ -111,6 +111,7 @@ Expected<void> RunningController::make_hardware_path() {
     std::vector<overlay::Path*> paths{path_.get()};
     if (nic_ != nullptr) {
         if (auto started = nic_->start_path(); !started) return started;
+        if (const auto& entropy = nic_->encap_entropy()) path_->set_encap_entropy(&*entropy);
         if (auto attached = ports_->attach_uplinks_to_hardware(); !attached) return attached;
         paths.push_back(nic_->path());
     }

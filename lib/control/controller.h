@@ -41,6 +41,7 @@ struct PortReport {
     std::string interface; // kernel interface, empty if none
     net::MacAddress mac;
     std::vector<net::MacAddress> allowed_macs; // vm ports only; empty: any
+    std::optional<net::RateLimit> rate_limit;  // vm ports only
     std::uint16_t mtu = 0;
     std::uint16_t rx_queues = 0;
     std::uint16_t tx_queues = 0;
@@ -157,6 +158,9 @@ struct EswitchReport {
     std::uint32_t counters = 0;
     std::uint32_t counters_used = 0;
     std::string closed; // why all traffic goes by software; empty: it does not
+    /// The software path writes the UDP source port that the NIC would.
+    bool source_port_agreed = false;
+    std::string why_own_source_port; // why not; empty also where there is no NIC
 };
 
 /// Empty members let everything pass.

@@ -151,6 +151,9 @@ EswitchReport HardwareView::eswitch() const {
     report.queue_size = settings_.eswitch.flow_queue_size;
     report.counters = eswitch::needed_counters(hardware_settings(settings_));
     report.closed = path.closed();
+    const auto& entropy = nic_->encap_entropy();
+    report.source_port_agreed = entropy.has_value();
+    if (!entropy) report.why_own_source_port = entropy.error().message();
     return report;
 }
 

@@ -87,6 +87,12 @@ Expected<void> Nic::start_path() {
     if (!pipeline) return tl::unexpected(pipeline.error());
     path_.emplace(*backend_.flow, std::move(*pipeline), path_settings_,
                   eswitch::FlowQueue::Options{.size = flow_queue_size_});
+    encap_entropy_ = eswitch::NicEncapEntropy::create(*backend_.flow, card_->proxy());
+    if (encap_entropy_)
+        spdlog::info("udp source port: agreed with the NIC");
+    else
+        spdlog::warn("udp source port: the software path's own: {}",
+                     encap_entropy_.error().message());
     return {};
 }
 

@@ -9,6 +9,7 @@
 #include "eswitch/bring_up/devlink_reader.h"
 #include "eswitch/flow_api.h"
 #include "eswitch/hardware_path.h"
+#include "eswitch/nic_encap_entropy.h"
 
 #include <cstdint>
 #include <memory>
@@ -43,7 +44,8 @@ class Nic {
     Expected<std::optional<std::string>> device_name(const std::string& device);
     [[nodiscard]] datapath::PortSteps& steps() { return steps_; }
 
-    /// Makes templates, tables and the hardware path. The uplinks are started.
+    /// Makes templates, tables and the hardware path, and asks for the NIC's UDP source ports. The
+    /// uplinks are started.
     Expected<void> start_path();
     /// Destroys them, and all rules.
     void end_path() { path_.reset(); }
@@ -51,6 +53,11 @@ class Nic {
     [[nodiscard]] eswitch::HardwarePath* path() { return path_ ? &*path_ : nullptr; }
     [[nodiscard]] const eswitch::HardwarePath* path() const { return path_ ? &*path_ : nullptr; }
     [[nodiscard]] std::uint16_t proxy() const { return card_->proxy(); }
+    /// The NIC's UDP source ports, or why they cannot be had. After start_path(), for the rest of
+    /// the object's life; to be asked until the uplinks are closed.
+    [[nodiscard]] const Expected<eswitch::NicEncapEntropy>& encap_entropy() const {
+        return encap_entropy_;
+    }
 
   private:
     class Steps final : public datapath::PortSteps {
@@ -74,6 +81,7 @@ class Nic {
     NicBackend backend_;
     std::unique_ptr<eswitch::NicBringUp> card_;
     std::optional<eswitch::HardwarePath> path_;
+    Expected<eswitch::NicEncapEntropy> encap_entropy_ = failure("not asked yet");
     Steps steps_;
 };
 

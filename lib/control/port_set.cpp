@@ -181,6 +181,7 @@ Expected<void> PortSet::open_vm_port(const config::TenantSettings& tenant,
     AttachedPort attached(path_, std::move(*port));
     attached.tenant = tenant.name;
     attached.allowed_macs = settings.macs;
+    attached.rate_limit = settings.rate_limit;
     if (auto done = path_.attach_vm_port(id, attached.port()); !done)
         return tl::unexpected(at(done.error(), where));
     if (nic_ != nullptr && attached.port().settings().steps != nullptr) {

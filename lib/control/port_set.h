@@ -47,6 +47,7 @@ class AttachedPort {
     /// VM ports only.
     std::string tenant{};
     std::vector<net::MacAddress> allowed_macs{};
+    std::optional<net::RateLimit> rate_limit{};
     /// Where the port is a representor: the path that knows it as such.
     eswitch::HardwarePath* hardware = nullptr;
 

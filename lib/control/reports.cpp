@@ -21,6 +21,7 @@ PortReport describe(const AttachedPort& attached, const datapath::SoftwarePath& 
     report.interface = attached.interface();
     report.mac = port.mac();
     report.allowed_macs = attached.allowed_macs;
+    report.rate_limit = attached.rate_limit;
     report.mtu = port.settings().mtu;
     report.rx_queues = port.rx_queues();
     report.tx_queues = port.tx_queues();

@@ -22,11 +22,12 @@ overlay::TenantSpec to_spec(const config::TenantSettings& settings) {
     spec.learning = settings.learning;
     spec.flooding = settings.flooding;
     spec.pass_inner_vlan = settings.pass_inner_vlan;
+    spec.is_protected = settings.is_protected;
     spec.max_learned = settings.max_learned;
     spec.ageing_time = settings.ageing_time;
     spec.remote_vteps = settings.remote_vteps;
     for (const auto& port : settings.vm_ports)
-        spec.vm_ports.push_back({port.name, port.macs});
+        spec.vm_ports.push_back({port.name, port.macs, port.rate_limit});
     for (const auto& entry : settings.fdb)
         spec.fdb.push_back(to_spec(entry));
     return spec;

@@ -18,6 +18,7 @@ namespace sallyport::datapath {
     X(inner_vlan,               "inner-vlan",               "802.1Q tag in a tenant that does not pass them") \
     /* from a vm port */                                                                               \
     X(vm_port_unbound,          "vm-port-unbound",          "received on a port that belongs to no tenant (any more)") \
+    X(rate_exceeded,            "rate-exceeded",            "more than the vm port's rate and burst allow") \
     X(source_mac_spoofed,       "source-mac-spoofed",       "source MAC is not one of the vm port's")  \
     X(underlay_mac,             "underlay-mac",             "VM addressed the underlay's own MAC")     \
     X(mtu_exceeded,             "mtu-exceeded",             "larger than the tenant's MTU, not IP: no answer possible") \
@@ -32,6 +33,7 @@ namespace sallyport::datapath {
     X(tenant_gone,              "tenant-gone",              "the tenant was removed while the packet was under way") \
     /* to the underlay */                                                                              \
     X(next_hop_unresolved,      "next-hop-unresolved",      "no route or no MAC address for the remote vtep") \
+    X(no_sa,                    "no-sa",                    "protected tenant without an SA to the remote vtep") \
     X(no_active_uplink,         "no-active-uplink",         "both uplinks are down")                   \
     /* from the underlay */                                                                            \
     X(backup_uplink,            "backup-uplink",            "received on the uplink that is not active") \
@@ -46,6 +48,7 @@ namespace sallyport::datapath {
     X(vni_unknown,              "vni-unknown",              "no tenant has this VNI")                  \
     X(vni_wrong_vtep,           "vni-wrong-vtep",           "the VNI's tenant has another local vtep or UDP port") \
     X(vtep_unknown,             "vtep-unknown",             "source is no remote vtep of the VNI's tenant") \
+    X(clear_text,               "clear-text",               "in clear for a protected tenant (RFC 4301 5.2)") \
     X(ecn_invalid,              "ecn-invalid",              "outer CE on a not-ECN-capable inner packet (RFC 6040)") \
     X(host_port_absent,         "host-port-absent",         "for Linux, but there is no host port")    \
     /* ports */                                                                                        \

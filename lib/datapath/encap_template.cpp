@@ -16,6 +16,7 @@ TunnelView make_tunnel_view(const overlay::TenantRow& tenant, const overlay::Vte
     view.header_length = static_cast<std::uint8_t>(net::vxlan_encap_length(view.family));
     view.tenant = tenant.id;
     view.vtep = vtep.id;
+    view.is_protected = tenant.is_protected;
     view.next_hop = vtep.next_hop;
     const bool ipv4 = vtep.address.is_ipv4();
     view.computes_udp_checksum = settings.udp_checksum == UdpChecksum::computed

@@ -24,7 +24,8 @@ Expected<void> PortSet::attach(const Port& port, PortView view) {
     view.tx_worker = static_cast<std::uint16_t>(next_worker_++ % count);
     for (std::uint16_t queue = 0; queue < std::min(port.tx_queues(), count); ++queue)
         view.tx_queue[(view.tx_worker + queue) % count] = queue;
-    attached_.push_back({port.id(), view, port.rx_queues()});
+    const bool metered = view.role == PortRole::vm_port && rows_.is_metered(view.vm_port);
+    attached_.push_back({port.id(), view, port.rx_queues(), metered});
     tables_.ports.publish(port.id(), std::make_unique<const PortView>(view));
     publish_rx_queues();
     return {};
@@ -81,15 +82,32 @@ void PortSet::detach(const Port& port, bool running) {
     domain_.synchronize();
 }
 
-void PortSet::publish_rx_queues() {
+void PortSet::set_metered(overlay::VmPortId id, bool metered) {
+    for (Attached& port : attached_) {
+        if (port.view.role != PortRole::vm_port || port.view.vm_port != id
+            || port.metered == metered)
+            continue;
+        port.metered = metered;
+        // Nobody may take over a queue, or the meter, before its last worker has let go of it.
+        publish_rx_queues(&port);
+        domain_.synchronize();
+        publish_rx_queues();
+    }
+}
+
+void PortSet::publish_rx_queues(const Attached* but) {
     const std::size_t count = workers_.size();
     std::vector<std::unique_ptr<RxQueues>> lists(count);
     for (auto& list : lists)
         list = std::make_unique<RxQueues>();
-    for (const Attached& port : attached_)
-        for (std::uint16_t queue = 0; queue < port.queues; ++queue)
-            lists[(port.view.tx_worker + queue) % count]->queues.push_back(
+    for (const Attached& port : attached_) {
+        if (&port == but) continue;
+        for (std::uint16_t queue = 0; queue < port.queues; ++queue) {
+            const std::size_t spread = port.metered ? 0 : queue;
+            lists[(port.view.tx_worker + spread) % count]->queues.push_back(
                 {port.id, queue, port.view.role});
+        }
+    }
     for (std::size_t i = 0; i < count; ++i) {
         const RxQueues* const old =
             workers_[i]->rx_queues.exchange(lists[i].release(), std::memory_order_acq_rel);

@@ -28,6 +28,9 @@ class PortSet {
     /// @param running workers walk their graphs: wait for them
     void detach(const Port& port, bool running);
 
+    /// A metered port is polled by one worker, which so has the meter to itself.
+    void set_metered(overlay::VmPortId id, bool metered);
+
     Expected<void> inject(overlay::UplinkIndex uplink, std::span<const std::uint8_t> frame,
                           rte_mempool* pool);
 
@@ -39,9 +42,11 @@ class PortSet {
         std::uint16_t id = 0;
         PortView view;
         std::uint16_t queues = 0;
+        bool metered = false;
     };
     Expected<void> attach(const Port& port, PortView view);
-    void publish_rx_queues();
+    /// @param but not those of this one
+    void publish_rx_queues(const Attached* but = nullptr);
     void wait_for_handover() const;
 
     Tables& tables_;

@@ -84,6 +84,9 @@ Expected<void> RowWriter::put(const overlay::TenantRow& row) {
         added.push_back(vtep);
     }
     publish_tenant(tenant);
+    if (before.is_protected != row.is_protected)
+        for (const auto& [vtep, tunnel] : tenant.tunnels)
+            publish_tunnel(tenant, vteps_.at(vtep).row, tunnel);
     std::vector<overlay::VtepId> gone;
     for (const auto& [vtep, tunnel] : tenant.tunnels)
         if (std::find(row.remote_vteps.begin(), row.remote_vteps.end(), vtep)
@@ -196,7 +199,9 @@ Expected<void> RowWriter::put(const overlay::VmPortRow& row) {
                        "vm port " + row.name, "use fewer vm ports");
     const auto tenant = tenants_.find(row.tenant);
     if (tenant == tenants_.end()) return failure("unknown tenant", "vm port " + row.name);
-    const bool is_new = vm_ports_.insert_or_assign(row.id, row).second;
+    auto meter = meter_for(row);
+    if (!meter) return tl::unexpected(meter.error());
+    const bool is_new = vm_ports_.insert_or_assign(row.id, VmPort{row, std::move(*meter)}).second;
     publish_vm_port(row.id);
     if (is_new) {
         tenant->second.vm_ports.push_back(row.id);
@@ -205,10 +210,26 @@ Expected<void> RowWriter::put(const overlay::VmPortRow& row) {
     return {};
 }
 
+Expected<std::shared_ptr<Meter>> RowWriter::meter_for(const overlay::VmPortRow& row) const {
+    if (!row.rate_limit) return nullptr;
+    const auto present = vm_ports_.find(row.id);
+    if (present != vm_ports_.end() && present->second.meter
+        && present->second.meter->limit() == *row.rate_limit)
+        return present->second.meter;
+    auto meter = Meter::create(*row.rate_limit);
+    if (!meter) meter.error().where = "vm port " + row.name;
+    return meter;
+}
+
+bool RowWriter::is_metered(overlay::VmPortId id) const {
+    const auto vm_port = vm_ports_.find(id);
+    return vm_port != vm_ports_.end() && vm_port->second.meter;
+}
+
 Expected<void> RowWriter::remove(const overlay::VmPortRow& row) {
     const auto found = vm_ports_.find(row.id);
     if (found == vm_ports_.end()) return {};
-    if (const auto tenant = tenants_.find(found->second.tenant); tenant != tenants_.end()) {
+    if (const auto tenant = tenants_.find(found->second.row.tenant); tenant != tenants_.end()) {
         std::erase(tenant->second.vm_ports, row.id);
         publish_tenant(tenant->second);
     }
@@ -227,14 +248,16 @@ void RowWriter::bind_vm_port(overlay::VmPortId id, std::uint16_t dpdk_port) {
 }
 
 void RowWriter::publish_vm_port(overlay::VmPortId id) {
-    const auto row = vm_ports_.find(id);
-    if (row == vm_ports_.end()) return;
+    const auto vm_port = vm_ports_.find(id);
+    if (vm_port == vm_ports_.end()) return;
+    const overlay::VmPortRow& row = vm_port->second.row;
     auto view = std::make_unique<VmPortView>();
-    view->tenant = row->second.tenant;
+    view->tenant = row.tenant;
     const auto binding = bindings_.find(id);
     view->dpdk_port = binding == bindings_.end() ? no_queue : binding->second;
-    for (const net::MacAddress& mac : row->second.allowed_macs)
+    for (const net::MacAddress& mac : row.allowed_macs)
         view->allowed_macs.push_back(mac.to_u64());
+    view->meter = vm_port->second.meter;
     tables_.vm_ports.publish(id, std::move(view));
 }
 

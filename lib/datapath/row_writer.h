@@ -13,6 +13,7 @@
 #include <deque>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <span>
 #include <unordered_map>
@@ -31,6 +32,8 @@ class RowWriter {
 
     /// Ties a vm port's row to the DPDK port that serves it; no_queue unties.
     void bind_vm_port(overlay::VmPortId id, std::uint16_t dpdk_port);
+
+    [[nodiscard]] bool is_metered(overlay::VmPortId id) const;
 
     /// The remote vtep at the far end of a tunnel; absent: removed meanwhile.
     [[nodiscard]] std::optional<overlay::VtepId> vtep_of_tunnel(std::uint32_t tunnel) const;
@@ -76,7 +79,14 @@ class RowWriter {
     CoarseClock clock_;
 
     std::map<overlay::TenantId, Tenant> tenants_;
-    std::map<overlay::VmPortId, overlay::VmPortRow> vm_ports_;
+    struct VmPort {
+        overlay::VmPortRow row;
+        /// Kept while the limit stays the same, so that no other change fills the bucket.
+        std::shared_ptr<Meter> meter;
+    };
+    /// Null where the row has no limit.
+    [[nodiscard]] Expected<std::shared_ptr<Meter>> meter_for(const overlay::VmPortRow& row) const;
+    std::map<overlay::VmPortId, VmPort> vm_ports_;
     std::unordered_map<overlay::VmPortId, std::uint16_t> bindings_;
     struct Vtep {
         overlay::VtepRow row;

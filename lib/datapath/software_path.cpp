@@ -193,6 +193,10 @@ void SoftwarePath::set_underlay_mac(const net::MacAddress& mac) {
     implementation_->tables.underlay_mac = mac.to_u64();
 }
 
+void SoftwarePath::set_encap_entropy(const net::EncapEntropy* entropy) {
+    implementation_->tables.encap_entropy = entropy;
+}
+
 Expected<void> SoftwarePath::inject(overlay::UplinkIndex uplink,
                                     std::span<const std::uint8_t> frame) {
     return implementation_->ports->inject(uplink, frame, implementation_->pool.get());
@@ -200,7 +204,21 @@ Expected<void> SoftwarePath::inject(overlay::UplinkIndex uplink,
 
 Expected<void> SoftwarePath::apply(std::span<const overlay::RowChange> changes,
                                    std::size_t* applied) {
-    return implementation_->rows.apply(changes, applied);
+    Implementation& self = *implementation_;
+    const auto each_vm_port = [&](auto&& visit) {
+        for (const overlay::RowChange& change : changes)
+            if (const auto* row = std::get_if<overlay::VmPortRow>(&change.row))
+                visit(*row, change.kind == overlay::RowChange::Kind::put);
+    };
+    // One worker before there is a meter, more only when there is none any more.
+    each_vm_port([&](const overlay::VmPortRow& row, bool put) {
+        if (put && row.rate_limit) self.ports->set_metered(row.id, true);
+    });
+    auto done = self.rows.apply(changes, applied);
+    each_vm_port([&](const overlay::VmPortRow& row, bool) {
+        self.ports->set_metered(row.id, self.rows.is_metered(row.id));
+    });
+    return done;
 }
 
 std::optional<std::chrono::seconds> SoftwarePath::idle_time(overlay::TenantId tenant,

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "datapath/drop_reason.h"
 #include "datapath/port.h"
+#include "net/encap_entropy.h"
 #include "overlay/path.h"
 
 #include <array>
@@ -106,6 +107,11 @@ class SoftwarePath final : public overlay::Path {
 
     /// The underlay's own MAC: frames to it are taken from the uplinks.
     void set_underlay_mac(const net::MacAddress& mac);
+
+    /// Who says the outer UDP source port of IP packets; where it cannot say, and for all others,
+    /// it is our own hash in the settings' range. To be called while no worker runs.
+    /// @param entropy outlives the workers' running; null: our own hash always
+    void set_encap_entropy(const net::EncapEntropy* entropy);
 
     /// Sends one whole Ethernet frame (no FCS) by an uplink, active or not. Copied.
     Expected<void> inject(overlay::UplinkIndex uplink, std::span<const std::uint8_t> frame);

@@ -7,6 +7,7 @@
 #include "datapath/software_path.h"
 #include "datapath/tunnel_table.h"
 #include "datapath/views.h"
+#include "net/encap_entropy.h"
 
 #include <array>
 #include <atomic>
@@ -65,6 +66,8 @@ struct Tables {
     // Settings that do not change while workers run.
     std::uint16_t source_port_first = 49152;
     std::uint32_t source_port_count = 16384;
+    /// Asked first for IP; null: nobody is.
+    const net::EncapEntropy* encap_entropy = nullptr;
     /// DSCP in the upper six bits; used where fixed_dscp is set.
     std::uint8_t dscp = 0;
     bool fixed_dscp = false;

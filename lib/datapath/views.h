@@ -2,6 +2,7 @@
 // What the workers see of ports, tenants, tunnels and next hops: immutable once published.
 #pragma once
 
+#include "datapath/meter.h"
 #include "datapath/port.h"
 #include "net/ip_address.h"
 #include "overlay/row.h"
@@ -9,6 +10,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -40,6 +42,8 @@ struct VmPortView {
     std::uint16_t dpdk_port = no_queue;
     /// As words, ascending; empty: any unicast MAC.
     std::vector<std::uint64_t> allowed_macs;
+    /// Null: no rate limit. The one thing here that a worker changes; the bucket outlives the view.
+    std::shared_ptr<Meter> meter;
 
     [[nodiscard]] bool allows(std::uint64_t mac) const {
         return allowed_macs.empty()
@@ -71,6 +75,8 @@ struct TunnelView {
     net::IpFamily family = net::IpFamily::ipv4;
     overlay::TenantId tenant = 0;
     bool computes_udp_checksum = false;
+    /// In ESP or not at all, both ways.
+    bool is_protected = false;
     /// Sum of the 16-bit words of the IPv4 header that stay as prepared (from the fragment field
     /// on, the checksum left out), in memory order, not folded.
     std::uint32_t ipv4_sum = 0;

@@ -39,6 +39,14 @@ void ActionsBuilder::count() {
     add(RTE_FLOW_ACTION_TYPE_COUNT, action, mask);
 }
 
+void ActionsBuilder::meter(rte_flow_meter_profile* profile) {
+    Configuration* action = nullptr;
+    Configuration* mask = nullptr;
+    add(RTE_FLOW_ACTION_TYPE_METER_MARK, action, mask);
+    action->meter.profile = profile;
+    action->meter.state = 1;
+}
+
 void ActionsBuilder::set_tag(std::uint32_t value) {
     Configuration* action = nullptr;
     Configuration* mask = nullptr;

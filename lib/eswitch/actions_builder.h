@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // rte_flow actions with their masks: a template takes both, a rule only the actions. To be called
-// in the one order that mlx5 executes and accepts: decapsulate, count, set, encapsulate, and one of
-// the last four. No allocation.
+// in the one order that mlx5 executes and accepts: decapsulate, count, meter, set, encapsulate, and
+// one of the last four. No allocation.
 #pragma once
 
 #include "eswitch/rule_spec.h"
@@ -26,6 +26,8 @@ class ActionsBuilder {
     void decapsulate();
     /// One counter a rule.
     void count();
+    /// Colours the packet by a meter of the rule's own. @param profile from FlowApi
+    void meter(rte_flow_meter_profile* profile);
     /// The whole of TAG register 0.
     void set_tag(std::uint32_t value);
     /// One bit of it, the same in every rule.
@@ -49,6 +51,7 @@ class ActionsBuilder {
     static constexpr std::size_t most_actions = 8;
     union Configuration {
         rte_flow_action_count count;
+        rte_flow_action_meter_mark meter;
         rte_flow_action_modify_field modify;
         rte_flow_action_raw_encap encap;
         rte_flow_action_jump jump;

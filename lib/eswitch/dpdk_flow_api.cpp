@@ -5,6 +5,8 @@
 #include <cerrno>
 #include <vector>
 
+#include <rte_errno.h>
+#include <rte_mtr.h>
 #include <rte_version.h>
 
 namespace sallyport::eswitch {
@@ -30,6 +32,13 @@ rte_flow_op_attr operation(bool postpone) {
     rte_flow_op_attr attributes{};
     attributes.postpone = postpone ? 1 : 0;
     return attributes;
+}
+
+int to_flow_error(int code, const rte_mtr_error& from, rte_flow_error& error) {
+    if (code == 0) return 0;
+    error = {.type = RTE_FLOW_ERROR_TYPE_UNSPECIFIED, .cause = from.cause, .message = from.message};
+    rte_errno = -code;
+    return code;
 }
 
 class DpdkFlowApi final : public FlowApi {
@@ -88,6 +97,23 @@ class DpdkFlowApi final : public FlowApi {
         return rte_flow_template_table_destroy(port, table, &error);
     }
 
+    rte_flow_meter_profile* add_meter_profile(std::uint16_t port, std::uint32_t id,
+                                              const rte_mtr_meter_profile& profile,
+                                              rte_flow_error& error) override {
+        rte_mtr_error meter_error{};
+        rte_mtr_meter_profile copy = profile;
+        const int code = rte_mtr_meter_profile_add(port, id, &copy, &meter_error);
+        if (to_flow_error(code, meter_error, error) != 0) return nullptr;
+        auto* const added = rte_mtr_meter_profile_get(port, id, &meter_error);
+        if (added == nullptr) to_flow_error(-rte_errno, meter_error, error);
+        return added;
+    }
+    int remove_meter_profile(std::uint16_t port, std::uint32_t id, rte_flow_error& error) override {
+        rte_mtr_error meter_error{};
+        const int code = rte_mtr_meter_profile_delete(port, id, &meter_error);
+        return to_flow_error(code, meter_error, error);
+    }
+
     rte_flow* create(std::uint16_t port, std::uint32_t queue, bool postpone,
                      rte_flow_template_table* table, const rte_flow_item* items,
                      std::uint8_t pattern, const rte_flow_action* actions,
@@ -141,6 +167,21 @@ class DpdkFlowApi final : public FlowApi {
              {.type = RTE_FLOW_ACTION_TYPE_END, .conf = nullptr}}};
         return rte_flow_query(port, rule, actions.data(), &count, &error);
     }
+
+#if RTE_VERSION >= RTE_VERSION_NUM(24, 3, 0, 0)
+    int calculate_encap_hash(std::uint16_t port, const rte_flow_item* items,
+                             std::array<std::uint8_t, 2>& hash, rte_flow_error& error) override {
+        return rte_flow_calc_encap_hash(port, items, RTE_FLOW_ENCAP_HASH_FIELD_SRC_PORT,
+                                        static_cast<std::uint8_t>(hash.size()), hash.data(),
+                                        &error);
+    }
+#else
+    int calculate_encap_hash(std::uint16_t, const rte_flow_item*, std::array<std::uint8_t, 2>&,
+                             rte_flow_error& error) override {
+        error.message = "the NIC can be asked from DPDK 24.03 on";
+        return -ENOTSUP;
+    }
+#endif
 };
 
 } // namespace

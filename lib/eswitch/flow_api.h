@@ -5,11 +5,13 @@
 // DPDK Programmer's Guide, "Flow API", sections on templates and asynchronous operations.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <span>
 #include <string>
 
 #include <rte_flow.h>
+#include <rte_mtr.h>
 
 namespace sallyport::eswitch {
 
@@ -62,6 +64,16 @@ class FlowApi {
     virtual int destroy_table(std::uint16_t port, rte_flow_template_table* table,
                               rte_flow_error& error) = 0;
 
+    /// rte_mtr_meter_profile_add() and _get(). Null on failure.
+    /// @param id the port's meter profiles differ in it; the caller gives it
+    /// @return for the METER_MARK actions of rules, until the profile is removed
+    virtual rte_flow_meter_profile* add_meter_profile(std::uint16_t port, std::uint32_t id,
+                                                      const rte_mtr_meter_profile& profile,
+                                                      rte_flow_error& error) = 0;
+    /// After the rules that use it: the driver does not look.
+    virtual int remove_meter_profile(std::uint16_t port, std::uint32_t id,
+                                     rte_flow_error& error) = 0;
+
     /// -EBUSY: the queue is full until pull() has made room.
     /// @param postpone the operation may wait for push() or a later one without it
     /// @param user_data comes back with the operation's result
@@ -85,6 +97,13 @@ class FlowApi {
     /// Packets and octets of the rule's COUNT action; up to half a second old.
     virtual int query_count(std::uint16_t port, rte_flow* rule, rte_flow_query_count& count,
                             rte_flow_error& error) = 0;
+
+    /// What the NIC writes into the UDP source port (RTE_FLOW_ENCAP_HASH_FIELD_SRC_PORT) of a
+    /// packet of these specs when it encapsulates it. Any thread, workers too: with mlx5 it takes
+    /// no lock. DPDK 24.03 and later; -ENOTSUP before.
+    /// @param hash network byte order; unspecified on failure
+    virtual int calculate_encap_hash(std::uint16_t port, const rte_flow_item* items,
+                                     std::array<std::uint8_t, 2>& hash, rte_flow_error& error) = 0;
 
     /// Whether update() works in this release.
     [[nodiscard]] virtual bool can_update() const = 0;

@@ -12,8 +12,8 @@ namespace sallyport::eswitch {
 
 HardwarePath::HardwarePath(FlowApi& flow, Pipeline pipeline, const Settings& settings,
                            const FlowQueue::Options& queue)
-    : pipeline_(std::move(pipeline)), settings_(settings), rules_(flow, pipeline_, queue),
-      representors_(settings.vm_ports, no_port), reasons_{""} {}
+    : pipeline_(std::move(pipeline)), settings_(settings), meters_(flow, pipeline_.proxy()),
+      rules_(flow, pipeline_, queue), representors_(settings.vm_ports, no_port), reasons_{""} {}
 
 HardwarePath::~HardwarePath() {
     // As the rows would go: what packets meet first goes first.
@@ -113,6 +113,7 @@ void HardwarePath::remove(const overlay::TenantRow& key) {
 
 void HardwarePath::put(const overlay::VmPortRow& row) {
     VmPortState& vm_port = vm_ports_.put(row.id);
+    meters_marked_ |= vm_port.row.rate_limit != row.rate_limit;
     vm_port.row = row;
     marked_vm_ports_.add(row.id);
     mark(vm_port.entries);
@@ -123,8 +124,9 @@ void HardwarePath::remove(const overlay::VmPortRow& key) {
     if (vm_port == nullptr) return;
     strand(vm_port->entries);
     rules_.change(vm_port->rules, {}, owner_of(OwnerKind::vm_port, key.id));
+    meters_marked_ |= vm_port->row.rate_limit.has_value();
     for (const TrafficAccount account :
-         {sent_by(key.id), switched_to(key.id), decapsulated_for(key.id)})
+         {sent_by(key.id), switched_to(key.id), decapsulated_for(key.id), policed_of(key.id)})
         forget(account);
     vm_ports_.remove(key.id);
 }

@@ -9,6 +9,7 @@
 #include "eswitch/hardware_rows.h"
 #include "eswitch/installed_rules.h"
 #include "eswitch/marked.h"
+#include "eswitch/meter_profiles.h"
 #include "eswitch/pipeline.h"
 #include "eswitch/settings.h"
 #include "eswitch/wanted_rules.h"
@@ -92,8 +93,9 @@ class HardwarePath final : public overlay::Path {
         Traffic switched, encapsulated, decapsulated;
     };
     struct PortTraffic {
-        /// All that the VM sent, that which the CPU got included; what the NIC delivered to it.
-        Traffic sent, delivered;
+        /// All that the VM sent, that which the CPU got included; what the NIC delivered to it;
+        /// what it dropped for being more than the VM may send.
+        Traffic sent, delivered, over_rate;
     };
     struct TrafficReport {
         std::map<overlay::TenantId, TenantTraffic> tenants;
@@ -148,7 +150,9 @@ class HardwarePath final : public overlay::Path {
     void make_length_classes();
     void make_entries();
     void make_origins();
+    void make_vm_port(VmPortState& vm_port);
     void make_uplinks();
+    void drop_unused_meters();
     void retry_refused(std::size_t most);
     void break_old();
     void close(std::string why);
@@ -171,6 +175,7 @@ class HardwarePath final : public overlay::Path {
 
     Pipeline pipeline_;
     Settings settings_;
+    MeterProfiles meters_;
     InstalledRules rules_;
     std::string closed_;
 
@@ -190,6 +195,7 @@ class HardwarePath final : public overlay::Path {
     Marked marked_tenants_, marked_vm_ports_, marked_tunnels_, marked_next_hops_, marked_classes_,
         marked_entries_;
     bool uplinks_marked_ = false;
+    bool meters_marked_ = false;
     /// Their numbers are given out again only when no packet can carry them any more.
     std::vector<TunnelId> gone_tunnels_;
     std::vector<std::uint32_t> gone_classes_;

@@ -5,6 +5,7 @@
 #include "eswitch/rule_owner.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include <spdlog/spdlog.h>
@@ -98,7 +99,18 @@ void HardwarePath::make_origins() {
             change(*tenant, owner_of(OwnerKind::tenant, id), *tenant);
     for (const std::uint32_t id : marked_vm_ports_.take())
         if (VmPortState* const vm_port = vm_ports_.find(static_cast<overlay::VmPortId>(id)))
-            change(*vm_port, owner_of(OwnerKind::vm_port, id), *vm_port);
+            make_vm_port(*vm_port);
+}
+
+void HardwarePath::make_vm_port(VmPortState& vm_port) {
+    const RuleOwner owner = owner_of(OwnerKind::vm_port, vm_port.row.id);
+    const auto& limit = vm_port.row.rate_limit;
+    if (!limit) return change(vm_port, owner, vm_port);
+    const auto metered = meters_.add(*limit);
+    if (metered) return change(vm_port, owner, vm_port);
+    // Then all that the VM sends goes by software, and is metered there.
+    vm_port.refused = metered.error().what;
+    rules_.change(vm_port.rules, {}, owner);
 }
 
 void HardwarePath::make_uplinks() {
@@ -114,8 +126,20 @@ void HardwarePath::break_old() {
         tunnels_.remove(id);
     for (const std::uint32_t id : std::exchange(gone_classes_, {}))
         length_classes_.remove(id);
+    drop_unused_meters();
     if (rules_.counts().stuck + rules_.counts().stranded > 0 && closed_.empty())
         close("the NIC would not destroy a rule that is not wanted any more");
+}
+
+void HardwarePath::drop_unused_meters() {
+    // A rule that would not go may still have one.
+    if (!meters_marked_ || rules_.counts().stuck + rules_.counts().stranded > 0) return;
+    meters_marked_ = false;
+    std::set<net::RateLimit> used;
+    vm_ports_.for_each([&](const VmPortState& vm_port) {
+        if (vm_port.row.rate_limit) used.insert(*vm_port.row.rate_limit);
+    });
+    meters_.keep_only(used);
 }
 
 void HardwarePath::retry_refused(std::size_t most) {

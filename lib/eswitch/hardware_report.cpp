@@ -14,7 +14,9 @@ void HardwarePath::want(WantedRules& out, const TenantState& tenant) const {
 }
 
 void HardwarePath::want(WantedRules& out, const VmPortState& vm_port) const {
-    if (closed_.empty()) want_vm_port(out, vm_port, representor(vm_port.row.id));
+    if (!closed_.empty()) return;
+    const auto& limit = vm_port.row.rate_limit;
+    want_vm_port(out, vm_port, representor(vm_port.row.id), limit ? meters_.find(*limit) : nullptr);
 }
 
 void HardwarePath::want(WantedRules& out, TunnelId id, const TunnelState& tunnel) const {
@@ -71,6 +73,7 @@ HardwarePath::TrafficReport HardwarePath::traffic() const {
         port.sent = since_reset(sent_by(id));
         port.delivered = switched;
         port.delivered += decapsulated;
+        port.over_rate = since_reset(policed_of(id));
         TenantTraffic& tenant = report.tenants[vm_port.row.tenant];
         tenant.switched += switched;
         tenant.decapsulated += decapsulated;

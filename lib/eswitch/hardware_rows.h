@@ -41,7 +41,8 @@ struct TenantState : Refusable {
 struct VmPortState : Refusable {
     overlay::VmPortRow row;
     FdbList entries;
-    OneRule rules{no_rule};
+    /// From it; what is green, what is red.
+    std::array<RuleId, 3> rules{no_rule, no_rule, no_rule};
 };
 
 struct TunnelState : Refusable {

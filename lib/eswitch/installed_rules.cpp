@@ -51,6 +51,8 @@ std::uint64_t digest_effect(const RuleSpec& spec) {
               | spec.actions);
     words.add(spec.effect.link.source.to_u64());
     words.add(spec.effect.link.destination.to_u64());
+    words.add(spec.effect.rate_limit.octets_per_second);
+    words.add(spec.effect.rate_limit.burst_octets);
     words.add(spec.effect.encap);
     return words.digest();
 }

@@ -53,6 +53,13 @@ void PatternBuilder::tag(std::uint32_t value, std::uint32_t mask) {
     item.mask.tag.index = all_ones;
 }
 
+void PatternBuilder::meter_color(rte_color color) {
+    Item& item = add(RTE_FLOW_ITEM_TYPE_METER_COLOR);
+    item.spec.color.color = color;
+    // As rte_flow's own mask has it: all bits of the three colours.
+    item.mask.color.color = RTE_COLORS;
+}
+
 void PatternBuilder::integrity(Layer layer, bool l4) {
     Item& item = add(RTE_FLOW_ITEM_TYPE_INTEGRITY);
     // mlx5 reads the level from the mask: 0 is the outermost header, anything else the inner one.

@@ -11,6 +11,7 @@
 #include <cstdint>
 
 #include <rte_flow.h>
+#include <rte_meter.h>
 
 namespace sallyport::eswitch {
 
@@ -28,6 +29,8 @@ class PatternBuilder {
     void represented_port(std::uint16_t port);
     /// TAG register 0.
     void tag(std::uint32_t value, std::uint32_t mask);
+    /// What METER_MARK has made of the packet.
+    void meter_color(rte_color color);
     /// L3 whole, and where @p l4 L4 too, with their checksums.
     void integrity(Layer layer, bool l4);
 
@@ -65,6 +68,7 @@ class PatternBuilder {
     union Header {
         rte_flow_item_ethdev port;
         rte_flow_item_tag tag;
+        rte_flow_item_meter_color color;
         rte_flow_item_integrity integrity;
         rte_flow_item_eth ethernet;
         rte_flow_item_ipv4 ipv4;

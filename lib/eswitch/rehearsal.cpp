@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "eswitch/rehearsal.h"
 
+#include "eswitch/bring_up/flow_resources.h"
 #include "eswitch/rule_text.h"
 #include "eswitch/testpmd_printer.h"
 
@@ -54,7 +55,9 @@ Expected<std::unique_ptr<HardwarePath>> rehearse(FlowApi& flow, const Settings& 
                                                  std::span<const overlay::Row> rows) {
     const std::uint16_t proxy = ports.uplinks[0];
     rte_flow_error error{};
-    const rte_flow_port_attr attributes{};
+    rte_flow_port_attr attributes{};
+    attributes.nb_counters = needed_counters(settings);
+    attributes.nb_meters = needed_meters(settings);
     if (const int code = flow.configure(proxy, attributes, 1, queue_size, error); code != 0)
         return failure("cannot configure: " + describe(error, code), "rehearsal");
     auto pipeline = Pipeline::create(flow, proxy, settings);

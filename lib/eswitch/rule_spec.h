@@ -7,11 +7,14 @@
 #include "net/ip_address.h"
 #include "net/mac_address.h"
 #include "net/overhead.h"
+#include "net/rate_limit.h"
 #include "overlay/row.h"
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
+
+#include <rte_flow.h>
 
 namespace sallyport::eswitch {
 
@@ -23,6 +26,7 @@ using EncapHeader = std::array<std::uint8_t, net::vxlan_encap_length(net::IpFami
 enum class StageId : std::uint8_t {
     from_uplink,
     from_vm,
+    police,
     terminate_ipv4,
     terminate_ipv6,
     peer,
@@ -35,7 +39,7 @@ enum class StageId : std::uint8_t {
     fdb,
     uplink,
 };
-inline constexpr std::size_t stage_count = 13;
+inline constexpr std::size_t stage_count = 14;
 
 /// What the packet must have. Members that a stage does not match stay zero.
 struct RuleMatch {
@@ -56,6 +60,9 @@ struct RuleEffect {
     std::uint16_t port = 0;
     std::uint32_t tag = 0;
     overlay::NextHopLink link{};
+    net::RateLimit rate_limit{};
+    /// The NIC's, for that limit.
+    rte_flow_meter_profile* meter = nullptr;
     EncapHeader encap{};
 
     bool operator==(const RuleEffect&) const = default;

@@ -3,7 +3,9 @@
 
 #include "eswitch/stages/families.h"
 #include "eswitch/stages/fdb.h"
+#include "eswitch/stages/from_vm.h"
 #include "eswitch/stages/length_prefix.h"
+#include "eswitch/stages/police.h"
 #include "eswitch/stages/stage.h"
 #include "eswitch/stages/uplink.h"
 #include "eswitch/tag.h"
@@ -52,6 +54,9 @@ std::string match_text(const RuleSpec& spec) {
         return fmt::format("from port {}, destination {}, untagged", match.port, mac);
     case StageId::from_vm:
         return fmt::format("from port {}", match.port);
+    case StageId::police:
+        return fmt::format("vm port {}, meter {}", match.tag,
+                           spec.pattern == police_pattern::red ? "red" : "green");
     case StageId::terminate_ipv4:
     case StageId::terminate_ipv6:
         return fmt::format("VXLAN to {}, VNI {}", match.address.to_string(), match.vni);
@@ -86,7 +91,14 @@ std::string actions_text(const RuleSpec& spec) {
     case StageId::from_uplink:
         return fmt::format("group {}", group::terminate);
     case StageId::from_vm:
-        return fmt::format("count, tag vm port {}, group {}", effect.tag, group::vm_station);
+        if (spec.actions == from_vm_actions::free)
+            return fmt::format("count, tag vm port {}, group {}", effect.tag, group::vm_station);
+        return fmt::format("count, meter {} bit/s burst {}, tag vm port {}, group {}",
+                           effect.rate_limit.octets_per_second * 8, effect.rate_limit.burst_octets,
+                           effect.tag, group::police);
+    case StageId::police:
+        if (spec.actions == police_pattern::red) return "count, drop";
+        return fmt::format("count, group {}", group::vm_station);
     case StageId::terminate_ipv4:
     case StageId::terminate_ipv6:
         return fmt::format("tag tenant {}, group {}", effect.tag, group::peer);

@@ -20,6 +20,7 @@ StageSizes stage_sizes(const Settings& settings) {
     constexpr std::uint32_t head_room = 64;
     at(StageId::from_uplink) = overlay::uplink_count;
     at(StageId::from_vm) = 2 * vm_ports;
+    at(StageId::police) = 2 * at(StageId::from_vm);
     at(StageId::terminate_ipv4) = at(StageId::terminate_ipv6) = tenants + head_room;
     at(StageId::peer) = settings.tunnels + head_room;
     at(StageId::vm_station) = settings.fdb_entries + head_room;

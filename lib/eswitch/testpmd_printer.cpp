@@ -28,6 +28,9 @@ struct PrintedTable {
     std::uint32_t id = 0;
     std::vector<PrintedPattern*> patterns;
 };
+struct PrintedProfile {
+    std::uint32_t id = 0;
+};
 struct PrintedRule {
     std::uint32_t id = 0;
 };
@@ -47,10 +50,12 @@ struct TestpmdPrinter::Implementation {
 
     std::ostream& out;
     std::uint16_t proxy;
+    MeterNumbers meters;
     std::uint32_t next_pattern = 0, next_actions = 0, next_table = 0;
     Owned<PrintedPattern> patterns;
     Owned<PrintedActions> actions;
     Owned<PrintedTable> tables;
+    Owned<PrintedProfile> profiles;
     Owned<PrintedRule> rules;
     /// testpmd gives each port's rules their numbers itself.
     std::map<std::uint16_t, std::set<std::uint32_t>> rule_ids;
@@ -83,8 +88,6 @@ struct TestpmdPrinter::Implementation {
 /// What the actions that follow need to be said before them.
 void TestpmdPrinter::Implementation::say_headers(const rte_flow_action* listed) const {
     for (; listed->type != RTE_FLOW_ACTION_TYPE_END; ++listed) {
-        if (listed->type == RTE_FLOW_ACTION_TYPE_METER_MARK && listed->conf != nullptr)
-            out << "# meter_mark: with a profile that has no number here\n";
         if (listed->type != RTE_FLOW_ACTION_TYPE_RAW_ENCAP || listed->conf == nullptr) continue;
         const auto* header = static_cast<const rte_flow_action_raw_encap*>(listed->conf);
         if (header->data == nullptr) continue;
@@ -170,7 +173,7 @@ rte_flow_actions_template* TestpmdPrinter::create_actions_template(std::uint16_t
         Implementation::keep(printer.actions, PrintedActions{.id = printer.next_actions++});
     printer.say_headers(actions);
     printer.out << "flow actions_template " << port << " create transfer actions_template_id "
-                << made->id << " template " << actions_text(actions) << " mask "
+                << made->id << " template " << actions_text(actions, printer.meters) << " mask "
                 << action_masks_text(masks) << '\n';
     return reinterpret_cast<rte_flow_actions_template*>(made);
 }
@@ -220,6 +223,38 @@ int TestpmdPrinter::destroy_table(std::uint16_t port, rte_flow_template_table* t
     return 0;
 }
 
+rte_flow_meter_profile* TestpmdPrinter::add_meter_profile(std::uint16_t port, std::uint32_t id,
+                                                          const rte_mtr_meter_profile& profile,
+                                                          rte_flow_error& error) {
+    Implementation& printer = *implementation_;
+    if (profile.alg != RTE_MTR_SRTCM_RFC2697) {
+        error = {.type = RTE_FLOW_ERROR_TYPE_UNSPECIFIED,
+                 .cause = nullptr,
+                 .message = "no words for meters but those of RFC 2697"};
+        rte_errno = ENOTSUP;
+        return nullptr;
+    }
+    const auto& limit = profile.srtcm_rfc2697;
+    printer.out << "add port meter profile srtcm_rfc2697 " << port << ' ' << id << ' ' << limit.cir
+                << ' ' << limit.cbs << ' ' << limit.ebs << ' ' << profile.packet_mode << '\n';
+    auto* const handle = Implementation::keep(printer.profiles, PrintedProfile{.id = id});
+    printer.meters.emplace(handle, id);
+    return reinterpret_cast<rte_flow_meter_profile*>(handle);
+}
+
+int TestpmdPrinter::remove_meter_profile(std::uint16_t port, std::uint32_t id,
+                                         rte_flow_error& error) {
+    Implementation& printer = *implementation_;
+    const auto found = std::find_if(printer.meters.begin(), printer.meters.end(),
+                                    [id](const auto& entry) { return entry.second == id; });
+    const void* const handle = found == printer.meters.end() ? nullptr : found->first;
+    if (Implementation::find(printer.profiles, handle, error) == nullptr) return -EINVAL;
+    printer.out << "del port meter profile " << port << ' ' << id << '\n';
+    printer.meters.erase(found);
+    printer.profiles.erase(handle);
+    return 0;
+}
+
 rte_flow* TestpmdPrinter::create(std::uint16_t port, std::uint32_t queue, bool postpone,
                                  rte_flow_template_table* table, const rte_flow_item* items,
                                  std::uint8_t pattern, const rte_flow_action* actions,
@@ -233,7 +268,7 @@ rte_flow* TestpmdPrinter::create(std::uint16_t port, std::uint32_t queue, bool p
                 << " pattern_template " << unsigned{pattern} << " actions_template "
                 << unsigned{actions_template} << " postpone " << yes_or_no(postpone) << " pattern "
                 << rule_items_text(items, into->patterns[pattern]->masked) << " actions "
-                << actions_text(actions) << '\n';
+                << actions_text(actions, printer.meters) << '\n';
     printer.finish(port, queue, user_data);
     return reinterpret_cast<rte_flow*>(
         Implementation::keep(printer.rules, PrintedRule{.id = printer.take_rule_id(port)}));
@@ -261,7 +296,8 @@ int TestpmdPrinter::update(std::uint16_t port, std::uint32_t queue, bool postpon
     printer.say_headers(actions);
     printer.out << "flow queue " << port << " update " << queue << " rule " << found->id
                 << " actions_template " << unsigned{actions_template} << " postpone "
-                << yes_or_no(postpone) << " pattern end actions " << actions_text(actions) << '\n';
+                << yes_or_no(postpone) << " pattern end actions "
+                << actions_text(actions, printer.meters) << '\n';
     printer.finish(port, queue, user_data);
     return 0;
 }
@@ -291,6 +327,13 @@ int TestpmdPrinter::query_count(std::uint16_t port, rte_flow* rule, rte_flow_que
     count.hits_set = count.bytes_set = 1;
     count.hits = count.bytes = 0;
     return 0;
+}
+
+int TestpmdPrinter::calculate_encap_hash(std::uint16_t /*port*/, const rte_flow_item* /*items*/,
+                                         std::array<std::uint8_t, 2>& /*hash*/,
+                                         rte_flow_error& error) {
+    error.message = "there is no NIC to ask";
+    return -ENOTSUP;
 }
 
 } // namespace sallyport::eswitch

@@ -11,7 +11,7 @@
 namespace sallyport::eswitch {
 
 /// Answers like a NIC that accepts everything and through which nothing flows. The commands are
-/// those of DPDK 24.11's testpmd, one to a line. What they cannot say (a meter's profile, octets of
+/// those of DPDK 24.11's testpmd, one to a line. What they cannot say (octets of
 /// a RAW_ENCAP that are not those of VXLAN) a comment says in front of them.
 ///
 /// Not safe for concurrent use.
@@ -44,6 +44,10 @@ class TestpmdPrinter final : public FlowApi {
                                           rte_flow_error& error) override;
     int destroy_table(std::uint16_t port, rte_flow_template_table* table,
                       rte_flow_error& error) override;
+    rte_flow_meter_profile* add_meter_profile(std::uint16_t port, std::uint32_t id,
+                                              const rte_mtr_meter_profile& profile,
+                                              rte_flow_error& error) override;
+    int remove_meter_profile(std::uint16_t port, std::uint32_t id, rte_flow_error& error) override;
     rte_flow* create(std::uint16_t port, std::uint32_t queue, bool postpone,
                      rte_flow_template_table* table, const rte_flow_item* items,
                      std::uint8_t pattern, const rte_flow_action* actions,
@@ -59,6 +63,9 @@ class TestpmdPrinter final : public FlowApi {
              rte_flow_error& error) override;
     int query_count(std::uint16_t port, rte_flow* rule, rte_flow_query_count& count,
                     rte_flow_error& error) override;
+    /// testpmd can ask (`flow hash`), but what a card would answer nobody here knows: -ENOTSUP.
+    int calculate_encap_hash(std::uint16_t port, const rte_flow_item* items,
+                             std::array<std::uint8_t, 2>& hash, rte_flow_error& error) override;
     [[nodiscard]] bool can_update() const override { return true; }
 
   private:

@@ -248,7 +248,16 @@ std::string encap_text(const rte_flow_action& action, bool is_mask) {
     return in_buffer ? "raw_encap index 0" : "raw_encap size " + std::to_string(header->size);
 }
 
-std::string action_text(const rte_flow_action& action, bool is_mask) {
+/// The mask has no profile: it is each rule's own.
+std::string meter_text(const rte_flow_action& action, const MeterNumbers& meters) {
+    const auto* meter = conf<rte_flow_action_meter_mark>(action);
+    const auto found = meters.find(meter == nullptr ? nullptr : meter->profile);
+    if (found == meters.end()) return "meter_mark";
+    return "meter_mark mtr_profile " + std::to_string(found->second) + " mtr_state "
+           + std::to_string(meter->state);
+}
+
+std::string action_text(const rte_flow_action& action, bool is_mask, const MeterNumbers& meters) {
     const bool says = action.conf != nullptr;
     switch (action.type) {
     case RTE_FLOW_ACTION_TYPE_VOID:
@@ -258,7 +267,7 @@ std::string action_text(const rte_flow_action& action, bool is_mask) {
     case RTE_FLOW_ACTION_TYPE_COUNT:
         return "count";
     case RTE_FLOW_ACTION_TYPE_METER_MARK:
-        return "meter_mark";
+        return meter_text(action, meters);
     case RTE_FLOW_ACTION_TYPE_VXLAN_DECAP:
         return "vxlan_decap";
     case RTE_FLOW_ACTION_TYPE_JUMP:
@@ -281,10 +290,10 @@ std::string action_text(const rte_flow_action& action, bool is_mask) {
     }
 }
 
-std::string list_text(const rte_flow_action* actions, bool is_mask) {
+std::string list_text(const rte_flow_action* actions, bool is_mask, const MeterNumbers& meters) {
     std::string text;
     for (; actions->type != RTE_FLOW_ACTION_TYPE_END; ++actions)
-        text += action_text(*actions, is_mask) + " / ";
+        text += action_text(*actions, is_mask, meters) + " / ";
     return text + "end";
 }
 
@@ -355,12 +364,12 @@ std::optional<std::string> header_text(std::span<const std::uint8_t> octets) {
            + " / " + one_header_text(RTE_FLOW_ITEM_TYPE_VXLAN, vxlan);
 }
 
-std::string actions_text(const rte_flow_action* actions) {
-    return list_text(actions, false);
+std::string actions_text(const rte_flow_action* actions, const MeterNumbers& meters) {
+    return list_text(actions, false, meters);
 }
 
 std::string action_masks_text(const rte_flow_action* masks) {
-    return list_text(masks, true);
+    return list_text(masks, true, {});
 }
 
 } // namespace sallyport::eswitch

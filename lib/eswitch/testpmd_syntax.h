@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -27,7 +28,10 @@ std::string rule_items_text(const rte_flow_item* items, const MaskedFields& mask
 /// said in items.
 std::optional<std::string> header_text(std::span<const std::uint8_t> octets);
 
-std::string actions_text(const rte_flow_action* actions);
+/// testpmd's numbers of the meter profiles that actions point to.
+using MeterNumbers = std::map<const void*, std::uint32_t>;
+
+std::string actions_text(const rte_flow_action* actions, const MeterNumbers& meters);
 /// The masks of an actions template.
 std::string action_masks_text(const rte_flow_action* masks);
 

@@ -26,6 +26,11 @@ constexpr TrafficAccount encapsulated_for(overlay::TenantId id) {
     return 4U << 16 | id;
 }
 
+/// Dropped, being more than the vm port may send.
+constexpr TrafficAccount policed_of(overlay::VmPortId id) {
+    return 5U << 16 | id;
+}
+
 struct Traffic {
     std::uint64_t packets = 0;
     std::uint64_t bytes = 0;

@@ -3,7 +3,9 @@
 
 #include "eswitch/stages/families.h"
 #include "eswitch/stages/fdb.h"
+#include "eswitch/stages/from_vm.h"
 #include "eswitch/stages/length_prefix.h"
+#include "eswitch/stages/police.h"
 #include "eswitch/stages/uplink.h"
 #include "eswitch/tag.h"
 #include "net/overhead.h"
@@ -17,10 +19,15 @@ namespace {
 
 constexpr std::uint16_t ipv6_header_length = net::ip_header_length(net::IpFamily::ipv6);
 
+/// Of the tenant's packets between vteps.
 const char* why_not_vxlan(const TenantState& tenant) {
     if (tenant.row.id >= most_tagged_ids) return "too many tenants for the NIC's tag";
     if (tenant.row.udp_port != net::vxlan_udp_port)
         return "the NIC knows VXLAN on UDP port 4789 only";
+    if (tenant.row.is_protected)
+        return "it is protected by IPsec, which the CPU does: in clear the NIC neither sends nor "
+               "takes "
+               "it";
     return nullptr;
 }
 
@@ -93,14 +100,32 @@ void want_uplink(WantedRules& out, const UplinkState& uplink, const net::MacAddr
     out.add({.stage = StageId::from_uplink, .match = {.port = uplink.port, .mac = underlay_mac}});
 }
 
-void want_vm_port(WantedRules& out, const VmPortState& vm_port, std::uint16_t representor) {
+void want_vm_port(WantedRules& out, const VmPortState& vm_port, std::uint16_t representor,
+                  rte_flow_meter_profile* meter) {
     if (representor == no_port) return out.missing("no representor is attached");
     if (vm_port.row.id >= most_tagged_ids)
         return out.missing("too many vm ports for the NIC's tag");
-    out.add({.stage = StageId::from_vm,
-             .match = {.port = representor},
-             .effect = {.tag = vm_port.row.id},
-             .account = sent_by(vm_port.row.id)});
+    const overlay::VmPortId id = vm_port.row.id;
+    RuleSpec from_vm{.stage = StageId::from_vm,
+                     .match = {.port = representor},
+                     .effect = {.tag = id},
+                     .account = sent_by(id)};
+    if (const auto& limit = vm_port.row.rate_limit) {
+        from_vm.actions = from_vm_actions::metered;
+        from_vm.effect.rate_limit = *limit;
+        from_vm.effect.meter = meter;
+        out.add({.stage = StageId::police,
+                 .pattern = police_pattern::green,
+                 .actions = police_pattern::green,
+                 .match = {.tag = id}});
+        out.add({.stage = StageId::police,
+                 .pattern = police_pattern::red,
+                 .actions = police_pattern::red,
+                 .match = {.tag = id},
+                 .account = policed_of(id)});
+    }
+    // Behind those that it leads to.
+    out.add(from_vm);
 }
 
 void want_tenant(WantedRules& out, const TenantState& tenant, const Settings& settings) {

@@ -37,7 +37,9 @@ const char* why_not_decapsulated(const TenantState& tenant, const Settings& sett
 const char* why_not_encapsulated(const TenantState& tenant, const Settings& settings);
 
 void want_uplink(WantedRules& out, const UplinkState& uplink, const net::MacAddress& underlay_mac);
-void want_vm_port(WantedRules& out, const VmPortState& vm_port, std::uint16_t representor);
+/// @param meter the NIC's, for the port's rate limit; null where it has none
+void want_vm_port(WantedRules& out, const VmPortState& vm_port, std::uint16_t representor,
+                  rte_flow_meter_profile* meter);
 void want_tenant(WantedRules& out, const TenantState& tenant, const Settings& settings);
 void want_tunnel(WantedRules& out, TunnelId id, const TenantState& tenant,
                  const net::IpAddress& remote, const Settings& settings);

@@ -5,6 +5,7 @@
 
 #include "net/ip_address.h"
 #include "net/mac_address.h"
+#include "net/rate_limit.h"
 
 #include <array>
 #include <cstdint>
@@ -41,6 +42,8 @@ struct TenantRow {
     bool flooding = true;
     /// False: inner frames with an 802.1Q tag are dropped both ways (RFC 7348 section 6.1).
     bool pass_inner_vlan = false;
+    /// Its VXLAN packets leave and are taken in ESP only (RFC 4301 section 5).
+    bool is_protected = false;
     /// Remote vteps that belong to the segment, in ascending order: the head-end replication list,
     /// and the only sources from which packets of this segment are taken.
     std::vector<VtepId> remote_vteps;
@@ -54,6 +57,8 @@ struct VmPortRow {
     std::string name;
     /// Source MACs the VM may send from, ascending; empty: any unicast MAC.
     std::vector<net::MacAddress> allowed_macs;
+    /// Of what the VM sends; absent: as much as it likes.
+    std::optional<net::RateLimit> rate_limit{};
 
     bool operator==(const VmPortRow&) const = default;
 };

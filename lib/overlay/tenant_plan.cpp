@@ -36,6 +36,7 @@ TenantPlan::TenantPlan(const TenantSpec& spec, RowTables& tables, const Limits& 
            .learning = spec.learning,
            .flooding = spec.flooding,
            .pass_inner_vlan = spec.pass_inner_vlan,
+           .is_protected = spec.is_protected,
            .remote_vteps = {}},
       targets_(spec.name) {}
 
@@ -101,7 +102,7 @@ Expected<void> TenantPlan::add_vm_ports() {
         if (!names.insert(spec.name).second || tables_.find_vm_port(spec.name) != nullptr)
             return failure("a vm port " + spec.name + " exists already", place_,
                            "vm ports of all tenants must differ in name");
-        VmPortRow row{ids.next(), row_.id, spec.name, spec.macs};
+        VmPortRow row{ids.next(), row_.id, spec.name, spec.macs, spec.rate_limit};
         std::sort(row.allowed_macs.begin(), row.allowed_macs.end());
         const auto repeated = std::unique(row.allowed_macs.begin(), row.allowed_macs.end());
         row.allowed_macs.erase(repeated, row.allowed_macs.end());

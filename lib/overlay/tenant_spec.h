@@ -4,9 +4,11 @@
 
 #include "net/ip_address.h"
 #include "net/mac_address.h"
+#include "net/rate_limit.h"
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -18,6 +20,8 @@ struct VmPortSpec {
     std::string name;
     /// MACs the VM may send from, in any order; empty: any unicast MAC.
     std::vector<net::MacAddress> macs;
+    /// Of what the VM sends.
+    std::optional<net::RateLimit> rate_limit{};
 };
 
 /// A configured fdb entry: a MAC address behind the vm port of that name, or behind that remote
@@ -41,6 +45,8 @@ struct TenantSpec {
     bool learning = true;
     bool flooding = true;
     bool pass_inner_vlan = false;
+    /// Between vteps it travels in ESP, or not at all.
+    bool is_protected = false;
     /// Bound on learned entries of the tenant.
     std::uint32_t max_learned = 4096;
     /// Zero: learned entries do not age.

@@ -46,6 +46,12 @@ class PromptFlowApi final : public eswitch::FlowApi {
     int destroy_table(std::uint16_t, rte_flow_template_table*, rte_flow_error&) override {
         return 0;
     }
+    rte_flow_meter_profile* add_meter_profile(std::uint16_t, std::uint32_t,
+                                              const rte_mtr_meter_profile&,
+                                              rte_flow_error&) override {
+        return handle<rte_flow_meter_profile>();
+    }
+    int remove_meter_profile(std::uint16_t, std::uint32_t, rte_flow_error&) override { return 0; }
     rte_flow* create(std::uint16_t, std::uint32_t, bool, rte_flow_template_table*,
                      const rte_flow_item*, std::uint8_t, const rte_flow_action*, std::uint8_t,
                      void* user_data, rte_flow_error&) override {
@@ -72,6 +78,10 @@ class PromptFlowApi final : public eswitch::FlowApi {
     }
     int query_count(std::uint16_t, rte_flow*, rte_flow_query_count&, rte_flow_error&) override {
         return 0;
+    }
+    int calculate_encap_hash(std::uint16_t, const rte_flow_item*, std::array<std::uint8_t, 2>&,
+                             rte_flow_error&) override {
+        return -ENOTSUP;
     }
     [[nodiscard]] bool can_update() const override { return true; }
 

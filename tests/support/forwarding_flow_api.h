@@ -51,6 +51,14 @@ class ForwardingFlowApi : public eswitch::FlowApi {
                       rte_flow_error& error) override {
         return next_.destroy_table(port, table, error);
     }
+    rte_flow_meter_profile* add_meter_profile(std::uint16_t port, std::uint32_t id,
+                                              const rte_mtr_meter_profile& profile,
+                                              rte_flow_error& error) override {
+        return next_.add_meter_profile(port, id, profile, error);
+    }
+    int remove_meter_profile(std::uint16_t port, std::uint32_t id, rte_flow_error& error) override {
+        return next_.remove_meter_profile(port, id, error);
+    }
     rte_flow* create(std::uint16_t port, std::uint32_t queue, bool postpone,
                      rte_flow_template_table* table, const rte_flow_item* items,
                      std::uint8_t pattern, const rte_flow_action* actions,
@@ -79,6 +87,10 @@ class ForwardingFlowApi : public eswitch::FlowApi {
     int query_count(std::uint16_t port, rte_flow* rule, rte_flow_query_count& count,
                     rte_flow_error& error) override {
         return next_.query_count(port, rule, count, error);
+    }
+    int calculate_encap_hash(std::uint16_t port, const rte_flow_item* items,
+                             std::array<std::uint8_t, 2>& hash, rte_flow_error& error) override {
+        return next_.calculate_encap_hash(port, items, hash, error);
     }
     [[nodiscard]] bool can_update() const override { return next_.can_update(); }
 

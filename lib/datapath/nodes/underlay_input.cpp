@@ -102,6 +102,7 @@ rte_edge_t hit(const Tables& tables, std::uint32_t tunnel_index, PacketMeta& out
     if (tunnel == nullptr) return drop(out, DropReason::tenant_gone, to_drop);
     out.tenant = tunnel->tenant;
     out.tunnel = tunnel_index;
+    if (tunnel->is_protected) return drop(out, DropReason::clear_text, to_drop);
     return to_vxlan_decap;
 }
 

@@ -3,6 +3,8 @@
 #include "datapath/nodes/node.h"
 #include "net/overhead.h"
 
+#include <rte_cycles.h>
+
 namespace sallyport::datapath {
 
 namespace {
@@ -17,6 +19,9 @@ struct Binding {
     const VmPortView* vm_port = nullptr;
     const TenantView* tenant = nullptr;
     TenantCounterBlock* counters = nullptr;
+    Meter* meter = nullptr;
+    /// Of the time stamp counter; the packets of a run count as come at once.
+    std::uint64_t now = 0;
     std::uint64_t packets = 0;
     std::uint64_t octets = 0;
 
@@ -37,10 +42,15 @@ Binding bind(Worker& worker, std::uint16_t port) {
     if (binding.vm_port == nullptr) return binding;
     binding.tenant = worker.tables->tenants.get(binding.vm_port->tenant);
     binding.counters = worker.counters_of(binding.vm_port->tenant);
+    binding.meter = binding.vm_port->meter.get();
+    if (binding.meter != nullptr) binding.now = rte_get_tsc_cycles();
     return binding;
 }
 
 rte_edge_t admit(const Binding& binding, const rte_mbuf* packet, PacketMeta& out) {
+    // Before all else, as a NIC does it.
+    if (binding.meter != nullptr && !binding.meter->admits(packet->pkt_len, binding.now))
+        return drop(out, DropReason::rate_exceeded, to_drop);
     const std::uint8_t* const data = octets(packet);
     const net::Frame frame = net::parse_frame(data, packet->data_len, packet->pkt_len);
     if (frame.fault == net::FrameFault::too_short)

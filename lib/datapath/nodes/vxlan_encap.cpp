@@ -27,9 +27,22 @@ std::uint8_t outer_traffic_class(const Tables& tables, std::uint8_t inner) {
                              : static_cast<std::uint8_t>((inner & 0xfc) | ecn);
 }
 
-std::uint16_t source_port(const Tables& tables, std::uint32_t flow_hash) {
+/// Kept out of the way of those who have nobody to ask.
+[[gnu::noinline]] std::uint16_t ask_source_port(const net::EncapEntropy& entropy,
+                                                const rte_mbuf* packet, const PacketMeta& in) {
+    // A flooded copy may have its first segment for the outer headers alone.
+    const rte_mbuf* const frame = packet->data_len == 0 ? packet->next : packet;
+    return entropy.source_port(octets(frame) + in.l3_offset,
+                               std::size_t{frame->data_len} - in.l3_offset, in.l3);
+}
+
+/// @param packet not yet encapsulated
+std::uint16_t source_port(const Tables& tables, const rte_mbuf* packet, const PacketMeta& in) {
+    if (tables.encap_entropy != nullptr && in.l3 != net::L3::other)
+        if (const auto port = ask_source_port(*tables.encap_entropy, packet, in); port != 0)
+            return port;
     return static_cast<std::uint16_t>(
-        tables.source_port_first + (std::uint64_t{flow_hash} * tables.source_port_count >> 32));
+        tables.source_port_first + (std::uint64_t{in.flow_hash} * tables.source_port_count >> 32));
 }
 
 std::uint16_t fold(std::uint32_t sum) {
@@ -70,7 +83,8 @@ void compute_udp_checksum(const rte_mbuf* packet, const TunnelView& tunnel, std:
 }
 
 void write_headers(Worker& worker, rte_mbuf* packet, const PacketMeta& out,
-                   const TunnelView& tunnel, const NextHopView::Link& link) {
+                   const TunnelView& tunnel, const NextHopView::Link& link,
+                   std::uint16_t source_port) {
     std::uint8_t* const header = rte_pktmbuf_mtod(packet, std::uint8_t*);
     // A fixed size lets the compiler unroll; longest_encap fits into any headroom.
     if (tunnel.family == net::IpFamily::ipv4)
@@ -89,7 +103,7 @@ void write_headers(Worker& worker, rte_mbuf* packet, const PacketMeta& out,
         finish_ipv6(ip, ip_length - ip_header, traffic_class, out.flow_hash);
 
     auto* const udp = reinterpret_cast<rte_udp_hdr*>(ip + ip_header);
-    udp->src_port = rte_cpu_to_be_16(source_port(*worker.tables, out.flow_hash));
+    udp->src_port = rte_cpu_to_be_16(source_port);
     udp->dgram_len = rte_cpu_to_be_16(static_cast<std::uint16_t>(ip_length - ip_header));
     if (tunnel.computes_udp_checksum) compute_udp_checksum(packet, tunnel, ip, udp);
 }
@@ -100,15 +114,17 @@ rte_edge_t encapsulate(Worker& worker, const Underlay& underlay, rte_mbuf* packe
     // The fdb can not lead across tenants; should it ever, the packet ends here.
     if (tunnel == nullptr || tunnel->tenant != out.tenant)
         return drop(out, DropReason::tenant_gone, to_drop);
+    if (tunnel->is_protected) return drop(out, DropReason::no_sa, to_drop);
     if (underlay.port == no_queue) return drop(out, DropReason::no_active_uplink, to_drop);
     const NextHopView* const next_hop =
         tunnel->next_hop ? underlay.tables->next_hops.get(*tunnel->next_hop) : nullptr;
     if (next_hop == nullptr || !next_hop->links[underlay.uplink].known)
         return drop(out, DropReason::next_hop_unresolved, to_drop);
     const std::uint32_t inner_length = packet->pkt_len;
+    const std::uint16_t port = source_port(*underlay.tables, packet, out);
     if (rte_pktmbuf_prepend(packet, tunnel->header_length) == nullptr)
         return drop(out, DropReason::no_buffer, to_drop);
-    write_headers(worker, packet, out, *tunnel, next_hop->links[underlay.uplink]);
+    write_headers(worker, packet, out, *tunnel, next_hop->links[underlay.uplink], port);
     out.out_port = underlay.port;
     TenantCounterBlock* const counters = worker.counters_of(out.tenant);
     counters->encap_packets.add(1);

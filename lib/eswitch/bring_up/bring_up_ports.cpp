@@ -72,14 +72,15 @@ Expected<void> NicBringUp::configure_flow(std::uint16_t port) {
     const bool is_proxy = port == proxy_;
     rte_flow_port_attr attributes{};
     attributes.nb_counters = is_proxy ? needed_counters(settings_.path) : 0;
+    attributes.nb_meters = is_proxy ? needed_meters(settings_.path) : 0;
     const std::uint32_t size = is_proxy ? settings_.flow_queue_size : spare_flow_queue_size;
     rte_flow_error error{};
     const int code = flow_.configure(port, attributes, flow_queues, size, error);
     if (code != 0)
-        return failure(fmt::format("cannot configure the flow engine of {} with a queue of {} and "
-                                   "{} counters: {}",
+        return failure(fmt::format("cannot configure the flow engine of {} with a queue of {}, {} "
+                                   "counters and {} meters: {}",
                                    entry.port.name, size, attributes.nb_counters,
-                                   describe(error, code)),
+                                   attributes.nb_meters, describe(error, code)),
                        where(),
                        is_proxy ? "lower limits.fdb_entries and limits.tunnels, by which counters "
                                   "are counted, or eswitch.flow_queue_size"

@@ -16,6 +16,12 @@ namespace sallyport::eswitch {
 /// in that time. The driver adds a fifth of its own, if the card has so many.
 std::uint32_t needed_counters(const Settings& settings);
 
+/// A meter for each vm port, and one more each: a rule that is updated has its new meter before it
+/// gives the old one back.
+constexpr std::uint32_t needed_meters(const Settings& settings) {
+    return 2 * settings.vm_ports;
+}
+
 /// Of the proxy there is one queue, of the operator's size; the others make no transfer rules, and
 /// need one only because DPDK before 24.07 starts no port without.
 inline constexpr std::uint16_t flow_queues = 1;

@@ -80,6 +80,16 @@ const char* compile_cpu(const rte_flow_action& action, const rte_flow_action& ma
     return nullptr;
 }
 
+const char* compile_meter(TemplateAction& compiled, const rte_flow_action& action,
+                          const rte_flow_action& mask) {
+    compiled.length = sizeof(rte_flow_action_meter_mark::profile);
+    const auto* fixed = as<rte_flow_action_meter_mark>(mask);
+    if (fixed == nullptr || fixed->profile == nullptr) return nullptr;
+    if (action.conf == nullptr) return "METER_MARK is masked and has no profile";
+    compiled.fixed = octets_of(as<rte_flow_action_meter_mark>(action)->profile);
+    return nullptr;
+}
+
 const char* compile_encap(TemplateAction& compiled, const rte_flow_action& action,
                           const rte_flow_action& mask) {
     const auto* header = as<rte_flow_action_raw_encap>(action);
@@ -138,6 +148,8 @@ const char* compile_one(TemplateAction& compiled, const rte_flow_action& action,
         return compile_port(compiled, action, mask);
     case RTE_FLOW_ACTION_TYPE_PORT_REPRESENTOR:
         return compile_cpu(action, mask);
+    case RTE_FLOW_ACTION_TYPE_METER_MARK:
+        return compile_meter(compiled, action, mask);
     case RTE_FLOW_ACTION_TYPE_RAW_ENCAP:
         return compile_encap(compiled, action, mask);
     case RTE_FLOW_ACTION_TYPE_MODIFY_FIELD:
@@ -158,6 +170,8 @@ const void* rule_argument(const TemplateAction& action, const rte_flow_action& g
         return &as<rte_flow_action_ethdev>(given)->port_id;
     case RTE_FLOW_ACTION_TYPE_MODIFY_FIELD:
         return as<rte_flow_action_modify_field>(given)->src.value;
+    case RTE_FLOW_ACTION_TYPE_METER_MARK:
+        return &as<rte_flow_action_meter_mark>(given)->profile;
     default: {
         const auto* header = as<rte_flow_action_raw_encap>(given);
         if (header->size == action.length) return header->data;
@@ -167,12 +181,16 @@ const void* rule_argument(const TemplateAction& action, const rte_flow_action& g
     }
 }
 
+rte_color color_of(const ModelPacket& packet, const MeterProfile* profile) {
+    return packet.octets().size() > profile->srtcm_rfc2697.cbs ? RTE_COLOR_RED : RTE_COLOR_GREEN;
+}
+
 /// @param argument of the action, if it has one
-void carry_out(const TemplateAction& action, const std::uint8_t* argument, rte_color meter_color,
-               ModelPacket& packet, Destination& destination) {
+void carry_out(const TemplateAction& action, const std::uint8_t* argument, ModelPacket& packet,
+               Destination& destination) {
     switch (action.type) {
     case RTE_FLOW_ACTION_TYPE_METER_MARK:
-        packet.color = meter_color;
+        packet.color = color_of(packet, net::load<const MeterProfile*>(argument));
         return;
     case RTE_FLOW_ACTION_TYPE_MODIFY_FIELD:
         set_field(packet, action.change, argument);
@@ -270,22 +288,32 @@ Destination find_destination(const ActionsTemplate& actions_template,
     const ParserSettings settings;
     ModelPacket none(0, {}, settings);
     visit_actions(actions_template, arguments, [&](const TemplateAction& action, const auto* own) {
-        if (rank(action.type) == last_rank)
-            carry_out(action, own, RTE_COLOR_GREEN, none, destination);
+        if (rank(action.type) == last_rank) carry_out(action, own, none, destination);
         return true;
     });
     return destination;
 }
 
+std::vector<const MeterProfile*> find_meters(const ActionsTemplate& actions_template,
+                                             std::span<const std::uint8_t> arguments) {
+    std::vector<const MeterProfile*> meters;
+    visit_actions(actions_template, arguments, [&](const TemplateAction& action, const auto* own) {
+        if (action.type == RTE_FLOW_ACTION_TYPE_METER_MARK)
+            meters.push_back(net::load<const MeterProfile*>(own));
+        return true;
+    });
+    return meters;
+}
+
 Destination apply(const ActionsTemplate& actions_template, std::span<const std::uint8_t> arguments,
-                  rte_color meter_color, ModelPacket& packet) {
+                  ModelPacket& packet) {
     Destination destination;
     visit_actions(actions_template, arguments, [&](const TemplateAction& action, const auto* own) {
         if (action.type == RTE_FLOW_ACTION_TYPE_VXLAN_DECAP && !strip_vxlan(packet)) {
             destination = {};
             return false;
         }
-        carry_out(action, own, meter_color, packet, destination);
+        carry_out(action, own, packet, destination);
         return true;
     });
     return destination;

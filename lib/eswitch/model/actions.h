@@ -57,9 +57,14 @@ struct Destination {
 Destination find_destination(const ActionsTemplate& actions_template,
                              std::span<const std::uint8_t> arguments);
 
+/// What a METER_MARK's profile points to.
+using MeterProfile = rte_mtr_meter_profile;
+/// As the rule gives them: possibly null, or of nobody's.
+std::vector<const MeterProfile*> find_meters(const ActionsTemplate& actions_template,
+                                             std::span<const std::uint8_t> arguments);
+
 /// @param arguments from read_arguments()
-/// @param meter_color what METER_MARK makes of every packet
 Destination apply(const ActionsTemplate& actions_template, std::span<const std::uint8_t> arguments,
-                  rte_color meter_color, ModelPacket& packet);
+                  ModelPacket& packet);
 
 } // namespace sallyport::eswitch

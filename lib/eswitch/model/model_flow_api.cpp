@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "eswitch/model/model_flow_api.h"
 
+#include "eswitch/model/encap_hash.h"
 #include "eswitch/model/model_tables.h"
+#include "net/wire.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -38,11 +40,17 @@ struct ModelFlowApi::Implementation {
     };
 
     ParserSettings settings;
-    rte_color meter_color = RTE_COLOR_GREEN;
     std::map<std::uint16_t, PortKind> ports;
     std::map<std::uint16_t, std::vector<Queue>> queues;
     std::map<const void*, std::unique_ptr<Pattern>> patterns;
     std::map<const void*, std::unique_ptr<ActionsTemplate>> actions;
+    struct Meter {
+        std::uint32_t id = 0;
+        MeterProfile profile{};
+        /// Kept, since the driver would let a rule go on with it.
+        bool removed = false;
+    };
+    std::vector<std::unique_ptr<Meter>> meters;
     // Behind the templates, whose users its tables are.
     ModelTables tables;
     std::uint64_t rules_made = 0;
@@ -66,6 +74,9 @@ struct ModelFlowApi::Implementation {
     int find_proxy(std::uint16_t& proxy) const;
     int check_port(std::uint16_t port, rte_flow_error& error);
     int check_queue(std::uint16_t port, std::uint32_t queue, rte_flow_error& error);
+    Meter* find_meter(std::uint32_t id);
+    int check_meters(const ActionsTemplate& actions_template,
+                     std::span<const std::uint8_t> arguments, rte_flow_error& error);
     int check_destination(const ActionsTemplate& actions_template,
                           std::span<const std::uint8_t> arguments, rte_flow_error& error);
     void finish(std::uint16_t port, std::uint32_t queue, void* user_data);
@@ -114,6 +125,25 @@ int ModelFlowApi::Implementation::check_destination(const ActionsTemplate& actio
     return 0;
 }
 
+ModelFlowApi::Implementation::Meter* ModelFlowApi::Implementation::find_meter(std::uint32_t id) {
+    const auto found = std::find_if(meters.begin(), meters.end(), [id](const auto& meter) {
+        return meter->id == id && !meter->removed;
+    });
+    return found == meters.end() ? nullptr : found->get();
+}
+
+int ModelFlowApi::Implementation::check_meters(const ActionsTemplate& actions_template,
+                                               std::span<const std::uint8_t> arguments,
+                                               rte_flow_error& error) {
+    for (const MeterProfile* const profile : find_meters(actions_template, arguments)) {
+        const bool known = std::any_of(meters.begin(), meters.end(), [&](const auto& meter) {
+            return &meter->profile == profile && !meter->removed;
+        });
+        if (!known) return fail(error, EINVAL, "METER_MARK names no profile");
+    }
+    return 0;
+}
+
 void ModelFlowApi::Implementation::finish(std::uint16_t port, std::uint32_t queue,
                                           void* user_data) {
     rte_flow_op_result result{};
@@ -143,6 +173,8 @@ int ModelFlowApi::Implementation::read_rule(ModelRule& rule, const ModelTable& t
     if (!read_arguments(*actions_template, given, arguments, complaint)) return fail(error, EINVAL);
     if (const int result = check_destination(*actions_template, arguments, error); result != 0)
         return result;
+    if (const int result = check_meters(*actions_template, arguments, error); result != 0)
+        return result;
     rule.actions = actions_template;
     rule.arguments = std::move(arguments);
     rule.arguments.shrink_to_fit();
@@ -163,7 +195,7 @@ bool ModelFlowApi::Implementation::step(std::uint32_t& group, Origin origin, Mod
     }
     ++rule->packets;
     rule->octets += packet.octets().size();
-    const Destination next = apply(*rule->actions, rule->arguments, meter_color, packet);
+    const Destination next = apply(*rule->actions, rule->arguments, packet);
     taken.rule = as_handle(*rule);
     taken.user_data = rule->user_data;
     taken.tag = packet.tags[0];
@@ -194,10 +226,6 @@ ModelFlowApi::~ModelFlowApi() = default;
 
 void ModelFlowApi::add_port(std::uint16_t port, PortKind kind) {
     implementation_->ports[port] = kind;
-}
-
-void ModelFlowApi::set_meter_color(rte_color color) {
-    implementation_->meter_color = color;
 }
 
 ModelVerdict ModelFlowApi::run(std::uint16_t port, std::span<const std::uint8_t> packet) {
@@ -239,6 +267,34 @@ int ModelFlowApi::configure(std::uint16_t port, const rte_flow_port_attr& /*attr
     return 0;
 }
 
+rte_flow_meter_profile* ModelFlowApi::add_meter_profile(std::uint16_t port, std::uint32_t id,
+                                                        const rte_mtr_meter_profile& profile,
+                                                        rte_flow_error& error) {
+    Implementation& model = *implementation_;
+    if (model.check_port(port, error) != 0) return nullptr;
+    if (profile.alg != RTE_MTR_SRTCM_RFC2697) {
+        model.fail(error, ENOTSUP, "the model knows meters of RFC 2697 only");
+        return nullptr;
+    }
+    if (model.find_meter(id) != nullptr) {
+        model.fail(error, EEXIST, "the profile is there already");
+        return nullptr;
+    }
+    model.meters.push_back(std::make_unique<Implementation::Meter>(
+        Implementation::Meter{.id = id, .profile = profile}));
+    return reinterpret_cast<rte_flow_meter_profile*>(&model.meters.back()->profile);
+}
+
+int ModelFlowApi::remove_meter_profile(std::uint16_t port, std::uint32_t id,
+                                       rte_flow_error& error) {
+    Implementation& model = *implementation_;
+    if (const int result = model.check_port(port, error); result != 0) return result;
+    Implementation::Meter* const meter = model.find_meter(id);
+    if (meter == nullptr) return model.fail(error, ENOENT, "no such profile");
+    meter->removed = true;
+    return 0;
+}
+
 int ModelFlowApi::push(std::uint16_t port, std::uint32_t queue, rte_flow_error& error) {
     const auto found = implementation_->queues.find(port);
     if (found == implementation_->queues.end() || queue >= found->second.size())
@@ -268,6 +324,16 @@ int ModelFlowApi::query_count(std::uint16_t port, rte_flow* rule, rte_flow_query
     count.hits = queried.packets;
     count.bytes = queried.octets;
     if (count.reset != 0) queried.packets = queried.octets = 0;
+    return 0;
+}
+
+int ModelFlowApi::calculate_encap_hash(std::uint16_t port, const rte_flow_item* items,
+                                       std::array<std::uint8_t, 2>& hash, rte_flow_error& error) {
+    Implementation& model = *implementation_;
+    if (const int result = model.check_port(port, error); result != 0) return result;
+    const auto flow = encap_flow(items, model.complaint);
+    if (!flow) return model.fail(error, EINVAL);
+    net::store_be16(hash.data(), encap_source_port(*flow));
     return 0;
 }
 

@@ -42,8 +42,11 @@ struct ModelVerdict {
 
 /// Differs from a NIC in what nobody could see: it has no time of its own, so every operation is
 /// done when it is called, postponed or not, and its result waits in the queue at once. What the
-/// NIC fills in after RAW_ENCAP is filled in here: IP and UDP lengths and the IPv4 header checksum;
-/// the UDP source port stays as the rule's octets have it, since the NIC's hash is its own.
+/// NIC fills in after RAW_ENCAP is filled in here: IP and UDP lengths, the IPv4 header checksum,
+/// and for IP the UDP source port, by a hash of the model's own (encap_hash.h).
+///
+/// Without time, the bucket of a meter is always full: a packet is red if it is longer than the
+/// burst, else green.
 ///
 /// Stricter than a NIC's driver is with rules: items and actions that are not those of their
 /// templates are refused. Laxer with tables: a pattern may be of any width, counters do not run
@@ -59,9 +62,6 @@ class ModelFlowApi final : public FlowApi {
 
     /// Ports of the one E-Switch; the first wire port is the transfer proxy of all.
     void add_port(std::uint16_t port, PortKind kind);
-
-    /// What METER_MARK makes of every packet from now on; green to begin with.
-    void set_meter_color(rte_color color);
 
     /// Walks a packet that comes in from a port's own side: the wire, or the VM. What goes round in
     /// circles is dropped after the 64th group, what came by no port of the E-Switch before the
@@ -94,6 +94,10 @@ class ModelFlowApi final : public FlowApi {
                                           rte_flow_error& error) override;
     int destroy_table(std::uint16_t port, rte_flow_template_table* table,
                       rte_flow_error& error) override;
+    rte_flow_meter_profile* add_meter_profile(std::uint16_t port, std::uint32_t id,
+                                              const rte_mtr_meter_profile& profile,
+                                              rte_flow_error& error) override;
+    int remove_meter_profile(std::uint16_t port, std::uint32_t id, rte_flow_error& error) override;
     rte_flow* create(std::uint16_t port, std::uint32_t queue, bool postpone,
                      rte_flow_template_table* table, const rte_flow_item* items,
                      std::uint8_t pattern, const rte_flow_action* actions,
@@ -110,6 +114,8 @@ class ModelFlowApi final : public FlowApi {
     /// Counts from the rule's create() or update(), whichever was last: either takes a counter.
     int query_count(std::uint16_t port, rte_flow* rule, rte_flow_query_count& count,
                     rte_flow_error& error) override;
+    int calculate_encap_hash(std::uint16_t port, const rte_flow_item* items,
+                             std::array<std::uint8_t, 2>& hash, rte_flow_error& error) override;
     [[nodiscard]] bool can_update() const override { return true; }
 
   private:

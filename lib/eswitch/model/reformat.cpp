@@ -2,6 +2,7 @@
 #include "eswitch/model/reformat.h"
 
 #include "eswitch/model/checksum.h"
+#include "eswitch/model/encap_hash.h"
 #include "net/overhead.h"
 #include "net/wire.h"
 
@@ -59,6 +60,7 @@ bool strip_vxlan(ModelPacket& packet) {
 }
 
 void encapsulate(ModelPacket& packet, std::span<const std::uint8_t> header) {
+    const auto flow = encap_flow(packet.octets(), packet.layers().outer);
     packet.prepend(header);
     const Headers outer = packet.layers().outer;
     const std::span<std::uint8_t> octets = packet.change();
@@ -68,9 +70,13 @@ void encapsulate(ModelPacket& packet, std::span<const std::uint8_t> header) {
         net::store_be16(
             &octets[outer.l3 + offsetof(rte_ipv6_hdr, payload_len)],
             static_cast<std::uint16_t>(octets.size() - outer.l3 - sizeof(rte_ipv6_hdr)));
-    if (outer.layer4 == Layer4::udp)
+    if (outer.layer4 == Layer4::udp) {
         net::store_be16(&octets[outer.l4 + offsetof(rte_udp_hdr, dgram_len)],
                         static_cast<std::uint16_t>(octets.size() - outer.l4));
+        if (flow)
+            net::store_be16(&octets[outer.l4 + offsetof(rte_udp_hdr, src_port)],
+                            encap_source_port(*flow));
+    }
     packet.parse();
 }
 

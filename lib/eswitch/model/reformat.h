@@ -15,7 +15,7 @@ namespace sallyport::eswitch {
 bool strip_vxlan(ModelPacket& packet);
 
 /// Puts @p header in front and fills in what the NIC does: IPv4 total length and header checksum,
-/// IPv6 payload length, UDP length.
+/// IPv6 payload length, UDP length, and around IP the UDP source port.
 void encapsulate(ModelPacket& packet, std::span<const std::uint8_t> header);
 
 /// @param value 16 octets, as in rte_flow_action_modify_data: its bits are taken from the same

@@ -19,13 +19,14 @@ namespace group {
 inline constexpr std::uint32_t origin = 0;
 inline constexpr std::uint32_t terminate = 1;
 inline constexpr std::uint32_t peer = 2;
-inline constexpr std::uint32_t vm_station = 3;
-inline constexpr std::uint32_t length = 4;
-inline constexpr std::uint32_t remote_station = 5;
-inline constexpr std::uint32_t deliver = 6;
-inline constexpr std::uint32_t fdb = 7;
-inline constexpr std::uint32_t uplink = 8;
-inline constexpr std::uint32_t count = 9;
+inline constexpr std::uint32_t police = 3;
+inline constexpr std::uint32_t vm_station = 4;
+inline constexpr std::uint32_t length = 5;
+inline constexpr std::uint32_t remote_station = 6;
+inline constexpr std::uint32_t deliver = 7;
+inline constexpr std::uint32_t fdb = 8;
+inline constexpr std::uint32_t uplink = 9;
+inline constexpr std::uint32_t count = 10;
 } // namespace group
 
 /// What of the settings is fixed in the templates.
@@ -49,6 +50,7 @@ struct Stage {
 
 extern const Stage from_uplink_stage;
 extern const Stage from_vm_stage;
+extern const Stage police_stage;
 extern const Stage terminate_ipv4_stage;
 extern const Stage terminate_ipv6_stage;
 extern const Stage peer_stage;

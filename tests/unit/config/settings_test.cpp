@@ -78,6 +78,7 @@ mtu = 9000
 learning = off
 flooding = off
 inner_vlan = pass
+protection = ipsec
 ageing_time = 0
 max_learned = 12
 remote_vtep = 2001:db8::3
@@ -91,6 +92,8 @@ mac = 02:00:00:00:00:01
 [vm_port.blue2]
 device = net_vhost0,iface=/run/vm/blue2.sock
 mac = any
+rate = 20M
+burst = 100k
 )";
 
 Settings parsed(const std::string& main, const std::vector<std::string>& tenants) {
@@ -198,6 +201,7 @@ TEST(GoodTenant, EveryKey) {
     blue.learning = false;
     blue.flooding = false;
     blue.pass_inner_vlan = true;
+    blue.is_protected = true;
     blue.ageing_time = 0s;
     blue.max_learned = 12;
     blue.remote_vteps = {ip("2001:db8::3"), ip("2001:db8::2")};
@@ -205,7 +209,10 @@ TEST(GoodTenant, EveryKey) {
                 {mac("02:00:00:00:00:0a"), "blue1", std::nullopt}};
     blue.vm_ports = {
         {"blue1", "net_tap0,iface=blue1", {mac("02:00:00:00:00:01"), mac("02:00:00:00:00:02")}},
-        {"blue2", "net_vhost0,iface=/run/vm/blue2.sock", {}}};
+        {"blue2",
+         "net_vhost0,iface=/run/vm/blue2.sock",
+         {},
+         net::RateLimit{.octets_per_second = 2'500'000, .burst_octets = 100'000}}};
     EXPECT_EQ(settings.tenants[0], blue);
 }
 

@@ -144,6 +144,30 @@ const std::vector<Case> vm_ports{
      "[vm_port.vm1]\ndevice = net_null1\nmac = any\nmac = any\n",
      {"blue.conf:6: vm_port.vm1.mac: `any` beside other MAC addresses; `any` alone, or MAC "
       "addresses only; first at line 6"}},
+    {"BurstAlone",
+     "[vm_port.vm1]\ndevice = net_null1\nmac = any\nburst = 20k\n",
+     {"blue.conf:7: vm_port.vm1.burst: a burst without a rate; vm_port.vm1.rate = BITS PER SECOND "
+      "beside it"}},
+    {"RateInWords",
+     "[vm_port.vm1]\ndevice = net_null1\nmac = any\nrate = 20mbit\n",
+     {"blue.conf:7: vm_port.vm1.rate: '20mbit' is no decimal number; 8000 to 2000000000000 (bits "
+      "per second), as `1500000`, `1500k`, `20M` or `10G`"}},
+    {"RateOfNothing",
+     "[vm_port.vm1]\ndevice = net_null1\nmac = any\nrate = M\n",
+     {"blue.conf:7: vm_port.vm1.rate: 'M' is no decimal number; 8000 to 2000000000000 (bits per "
+      "second), as `1500000`, `1500k`, `20M` or `10G`"}},
+    {"RateTooLow",
+     "[vm_port.vm1]\ndevice = net_null1\nmac = any\nrate = 7k\n",
+     {"blue.conf:7: vm_port.vm1.rate: '7k' is out of range; 8000 to 2000000000000 (bits per "
+      "second), as `1500000`, `1500k`, `20M` or `10G`"}},
+    {"RateBeyond64Bits",
+     "[vm_port.vm1]\ndevice = net_null1\nmac = any\nrate = 18446744073709551615G\n",
+     {"blue.conf:7: vm_port.vm1.rate: '18446744073709551615G' is out of range; 8000 to "
+      "2000000000000 (bits per second), as `1500000`, `1500k`, `20M` or `10G`"}},
+    {"BurstBelowAFrame",
+     "mtu = 1400\n[vm_port.vm1]\ndevice = net_null1\nmac = any\nrate = 1G\nburst = 1417\n",
+     {"blue.conf:9: vm_port.vm1.burst: '1417' is out of range; 1418 to 4000000000 (octets, at "
+      "least the largest frame), as `1500000`, `1500k`, `20M` or `10G`"}},
     {"BadName",
      "[vm_port.-x]\ndevice = net_null1\nmac = any\n",
      {"blue.conf:4: vm_port.-x: '-x' is no name; letters, digits, '-', '_' and '.', a letter or "

@@ -2,13 +2,40 @@
 // The controller with eswitch = mlx5, on a card that is played.
 #include "controller_fixture.h"
 #include "played_card.h"
+#include "support/forwarding_flow_api.h"
 
 #include <algorithm>
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+
+#include <rte_ethdev.h>
+#include <rte_mbuf.h>
 
 namespace sallyport::control::fakes {
 namespace {
 
 using Fate = eswitch::ModelVerdict::Fate;
+
+/// Counts how often the card is asked for a UDP source port, and answers with an errno value if it
+/// is told to.
+class AskedFlow final : public testing::ForwardingFlowApi {
+  public:
+    AskedFlow(eswitch::FlowApi& next, std::atomic<unsigned>& asked, int code)
+        : ForwardingFlowApi(next), asked_(asked), code_(code) {}
+
+    int calculate_encap_hash(std::uint16_t port, const rte_flow_item* items,
+                             std::array<std::uint8_t, 2>& hash, rte_flow_error& error) override {
+        ++asked_;
+        if (code_ != 0) return code_;
+        return ForwardingFlowApi::calculate_encap_hash(port, items, hash, error);
+    }
+
+  private:
+    std::atomic<unsigned>& asked_;
+    int code_;
+};
 
 class CardTest : public ControllerTest {
   protected:
@@ -47,11 +74,31 @@ class CardTest : public ControllerTest {
         octets.resize(34);
         return octets;
     }
+    /// @param code what the card answers when it is asked for a UDP source port
+    void start_with_asked_card(int code = 0) {
+        NicBackend backend = card.backend(4);
+        backend.flow = std::make_unique<AskedFlow>(card.model(), asked, code);
+        auto started = Controller::start(settings(), *loop, std::move(backend));
+        ASSERT_TRUE(started) << started.error().message();
+        controller = std::move(*started);
+    }
+    /// What the card did not keep and hands to the representor.
+    void receive(const std::string& function, const std::vector<std::uint8_t>& octets) {
+        rte_mempool* const pool =
+            rte_pktmbuf_pool_create("representor", 63, 0, 0, 2048, SOCKET_ID_ANY);
+        ASSERT_NE(pool, nullptr);
+        rte_mbuf* packet = rte_pktmbuf_alloc(pool);
+        std::memcpy(rte_pktmbuf_append(packet, static_cast<std::uint16_t>(octets.size())),
+                    octets.data(), octets.size());
+        // The other end of an in-memory port is itself.
+        ASSERT_EQ(rte_eth_tx_burst(card.port(function), 0, &packet, 1), 1);
+    }
     eswitch::ModelVerdict send(const std::string& function,
                                const std::vector<std::uint8_t>& octets) {
         return card.model().run(card.port(function), octets);
     }
 
+    std::atomic<unsigned> asked{0};
     PlayedCard card;
 };
 
@@ -152,6 +199,28 @@ TEST_F(CardTest, FlowsTellWhatTheCardHas) {
     EXPECT_EQ(eswitch.entries_in_hardware, 3U);
     EXPECT_EQ(eswitch.entries, 3U);
     EXPECT_EQ(eswitch.closed, "");
+}
+
+TEST_F(CardTest, TheSoftwarePathAsksTheCardForUdpSourcePorts) {
+    start_with_asked_card();
+    EXPECT_EQ(asked.load(), 1U) << "at the start";
+    EXPECT_TRUE(controller->eswitch().source_port_agreed);
+    EXPECT_EQ(controller->eswitch().why_own_source_port, "");
+    receive("pf0vf0", frame(1, 9));
+    EXPECT_TRUE(run_until([&] { return asked > 1; }));
+    controller.reset();
+    rte_mempool_free(rte_mempool_lookup("representor"));
+}
+
+TEST_F(CardTest, ACardThatCannotBeAskedLeavesTheSoftwarePathItsOwn) {
+    start_with_asked_card(-ENOTSUP);
+    EXPECT_FALSE(controller->eswitch().source_port_agreed);
+    EXPECT_EQ(controller->eswitch().why_own_source_port, "Operation not supported");
+    receive("pf0vf0", frame(1, 9));
+    EXPECT_TRUE(run_until([&] { return controller->tenants().at(0).counters.encap_packets == 1; }));
+    EXPECT_EQ(asked.load(), 1U);
+    controller.reset();
+    rte_mempool_free(rte_mempool_lookup("representor"));
 }
 
 } // namespace

@@ -34,6 +34,7 @@ TEST(ToSpec, CarriesEveryKeyOfTheFile) {
     tenant.learning = false;
     tenant.flooding = false;
     tenant.pass_inner_vlan = true;
+    tenant.is_protected = true;
     tenant.ageing_time = std::chrono::seconds(17);
     tenant.max_learned = 99;
     auto spec = to_spec(tenant);
@@ -45,6 +46,7 @@ TEST(ToSpec, CarriesEveryKeyOfTheFile) {
     EXPECT_FALSE(spec.learning);
     EXPECT_FALSE(spec.flooding);
     EXPECT_TRUE(spec.pass_inner_vlan);
+    EXPECT_TRUE(spec.is_protected);
     EXPECT_EQ(spec.ageing_time, std::chrono::seconds(17));
     EXPECT_EQ(spec.max_learned, 99U);
     EXPECT_EQ(spec.remote_vteps, tenant.remote_vteps);

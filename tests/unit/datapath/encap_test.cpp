@@ -6,6 +6,7 @@
 #include <functional>
 #include <set>
 #include <tuple>
+#include <vector>
 
 namespace sallyport::testing {
 namespace {
@@ -287,6 +288,97 @@ TEST_F(EncapTest, FloodedCopiesHaveRightChecksumsToo) {
             EXPECT_EQ(read.inner, make_frame(inner));
         }
     }
+}
+
+/// Says one port, and remembers who asked.
+class OnePort final : public net::EncapEntropy {
+  public:
+    explicit OnePort(std::uint16_t port) : port_(port) {}
+
+    struct Question {
+        Octets octets;
+        net::L3 kind;
+        bool operator==(const Question&) const = default;
+    };
+    mutable std::vector<Question> asked;
+
+    [[nodiscard]] std::uint16_t source_port(const std::uint8_t* l3, std::size_t readable,
+                                            net::L3 kind) const noexcept override {
+        asked.push_back({{l3, l3 + readable}, kind});
+        return port_;
+    }
+
+  private:
+    std::uint16_t port_;
+};
+
+class AskedSourcePortTest : public EncapTest {
+  protected:
+    /// What must have been asked about the frame.
+    static OnePort::Question about(const Octets& frame, net::L3 kind, long offset = 14) {
+        return {{frame.begin() + offset, frame.end()}, kind};
+    }
+    std::vector<OnePort::Question> asked_about(const OnePort& entropy, const Octets& frame) {
+        entropy.asked.clear();
+        path().set_encap_entropy(&entropy);
+        send(a(), frame);
+        answered.clear();
+        for (const Octets& packet : sent_by("p0"))
+            answered.insert(decode(packet).source_port);
+        path().set_encap_entropy(nullptr);
+        return entropy.asked;
+    }
+
+    using Ports = std::set<std::uint16_t>;
+    Ports answered;
+    using Questions = std::vector<OnePort::Question>;
+    /// Outside the settings' range.
+    const OnePort entropy{1234};
+};
+
+TEST_F(AskedSourcePortTest, TheAnswerIsWrittenForIp) {
+    for (const IpFamily underlay : {IpFamily::ipv4, IpFamily::ipv6}) {
+        rebuild_with(Hypervisor::small_settings(), underlay);
+        EXPECT_EQ(asked_about(entropy, flow(1)), Questions{about(flow(1), net::L3::ipv4)});
+        EXPECT_EQ(answered, Ports{1234});
+        const Octets ipv6 = flow(1, IpFamily::ipv6);
+        EXPECT_EQ(asked_about(entropy, ipv6), Questions{about(ipv6, net::L3::ipv6)});
+        EXPECT_EQ(answered, Ports{1234});
+    }
+}
+
+TEST_F(AskedSourcePortTest, TheIpHeaderIsFoundBehindATag) {
+    change_tenant([](overlay::TenantRow& tenant) { tenant.pass_inner_vlan = true; });
+    InnerFrame inner{.destination = mac(2), .source = mac(1)};
+    inner.vlan = 7;
+    const Octets tagged = make_frame(inner);
+    EXPECT_EQ(asked_about(entropy, tagged), Questions{about(tagged, net::L3::ipv4, 18)});
+    EXPECT_EQ(answered, Ports{1234});
+}
+
+TEST_F(AskedSourcePortTest, FloodedCopiesLongAndShortAskTheSame) {
+    for (const std::size_t payload : {10U, 1000U}) {
+        InnerFrame inner{.destination = broadcast_mac, .source = mac(1)};
+        inner.payload = payload;
+        const auto question = about(make_frame(inner), net::L3::ipv4);
+        EXPECT_EQ(asked_about(entropy, make_frame(inner)), (Questions{question, question}));
+        EXPECT_EQ(answered, Ports{1234});
+    }
+}
+
+TEST_F(AskedSourcePortTest, NobodyIsAskedAboutWhatIsNoIp) {
+    const Octets frame = raw_frame(mac(2), mac(1), 0x88b5, 46);
+    const std::uint16_t own = encapsulate(frame).source_port;
+    EXPECT_EQ(asked_about(entropy, frame), Questions{});
+    EXPECT_EQ(answered, Ports{own});
+}
+
+TEST_F(AskedSourcePortTest, WithoutAnAnswerItIsOurOwnHash) {
+    const std::uint16_t own = encapsulate(flow(1)).source_port;
+    const OnePort silent{0};
+    EXPECT_EQ(asked_about(silent, flow(1)).size(), 1U);
+    EXPECT_EQ(answered, Ports{own});
+    EXPECT_EQ(encapsulate(flow(1)).source_port, own) << "nobody is asked any more";
 }
 
 } // namespace

@@ -12,6 +12,12 @@ Drops named(const datapath::DropCounts& counts) {
     return drops;
 }
 
+datapath::SoftwarePathSettings with_workers(std::vector<unsigned> lcores) {
+    datapath::SoftwarePathSettings settings = Hypervisor::small_settings();
+    settings.worker_lcores = std::move(lcores);
+    return settings;
+}
+
 net::IpAddress vtep_address(IpFamily family, unsigned n) {
     const std::string prefix = family == IpFamily::ipv4 ? "192.0.2." : "2001:db8::";
     return *net::IpAddress::parse(prefix + std::to_string(n));

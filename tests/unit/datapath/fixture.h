@@ -30,6 +30,9 @@ inline Drops one(DropReason reason, std::uint64_t count = 1) {
 /// Our own vtep, and remote vteps: 192.0.2.n and 2001:db8::n; n = 1 is ours.
 net::IpAddress vtep_address(IpFamily family, unsigned n);
 
+/// A small one's, with a worker for each of these lcores.
+datapath::SoftwarePathSettings with_workers(std::vector<unsigned> lcores);
+
 /// A hypervisor without tenants. After each test all buffers must be back in the pool.
 class DatapathTest : public ::testing::Test {
   public:

@@ -14,11 +14,11 @@ using overlay::FdbRow;
 
 namespace {
 
-Octets in_normal_form(const Octets& frame) {
+Octets in_normal_form(const Octets& frame, SourcePort source_port) {
     try {
         Encapsulated packet = decode(frame);
         if (packet.source != underlay_mac || packet.flags != 8) return frame;
-        packet.source_port = 0;
+        if (source_port == SourcePort::own) packet.source_port = 0;
         packet.flow_label = 0;
         packet.id = 0;
         return encode(packet);
@@ -29,10 +29,10 @@ Octets in_normal_form(const Octets& frame) {
 
 } // namespace
 
-FramesByPort in_normal_form(FramesByPort frames) {
+FramesByPort in_normal_form(FramesByPort frames, SourcePort source_port) {
     for (auto& [port, list] : frames) {
         for (Octets& octets : list)
-            octets = in_normal_form(octets);
+            octets = in_normal_form(octets, source_port);
         std::sort(list.begin(), list.end());
     }
     return frames;
@@ -94,7 +94,13 @@ void RandomRowsTest::new_port(overlay::TenantId tenant) {
     add_port(tenant, name, macs);
     const overlay::VmPortId id = hypervisor().vm_port_id(name);
     ports_.push_back({id, tenant, name});
-    put_elsewhere(overlay::VmPortRow{id, tenant, name, macs});
+    put(overlay::VmPortRow{id, tenant, name, macs, random_limit()});
+}
+
+std::optional<net::RateLimit> RandomRowsTest::random_limit() {
+    if (random_.chance(70)) return std::nullopt;
+    // All or nothing: no bucket ever fills or empties, however fast the frames come.
+    return net::RateLimit{1'000'000'000'000, random_.chance(70) ? 1'000'000'000U : 1U};
 }
 
 void RandomRowsTest::random_fdb_change() {
@@ -132,6 +138,7 @@ void RandomRowsTest::random_tenant_change() {
     tenant.learning = random_.chance(80);
     tenant.flooding = random_.chance(80);
     tenant.pass_inner_vlan = random_.chance(40);
+    tenant.is_protected = random_.chance(10);
     tenant.mtu = static_cast<std::uint16_t>(random_.chance(50)   ? 1500
                                             : random_.chance(50) ? 100 + random_.number(200)
                                                                  : 1580);
@@ -169,7 +176,10 @@ void RandomRowsTest::random_underlay_change() {
 }
 
 void RandomRowsTest::random_port_change() {
-    if (random_.chance(50) && ports_.size() > 4) {
+    if (random_.chance(40) && !ports_.empty()) {
+        const Port& port = random_.one_of(ports_);
+        put(overlay::VmPortRow{port.id, port.tenant, port.name, {}, random_limit()});
+    } else if (random_.chance(50) && ports_.size() > 4) {
         const std::size_t index = random_.number(static_cast<unsigned>(ports_.size()));
         const Port port = ports_[index];
         remove_port(port.name);

@@ -6,6 +6,7 @@
 #include "fixture.h"
 #include "random_traffic.h"
 
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
@@ -15,9 +16,12 @@ namespace sallyport::testing {
 
 using FramesByPort = std::map<std::string, std::vector<Octets>>;
 
-/// Without what every path chooses for itself: the UDP source port, the flow label and the IPv4 ID
-/// of packets that we encapsulated; in ascending order.
-FramesByPort in_normal_form(FramesByPort frames);
+/// Whether two paths write the same UDP source port.
+enum class SourcePort : std::uint8_t { own, agreed };
+
+/// Without what every path chooses for itself: the flow label, the IPv4 ID and if need be the UDP
+/// source port of packets that we encapsulated; in ascending order.
+FramesByPort in_normal_form(FramesByPort frames, SourcePort source_port = SourcePort::own);
 
 class RandomRowsTest : public DatapathTest {
   protected:
@@ -67,6 +71,7 @@ class RandomRowsTest : public DatapathTest {
 
   private:
     void new_port(overlay::TenantId tenant);
+    std::optional<net::RateLimit> random_limit();
     void forget(const overlay::FdbRow& row);
     InnerFrame inner_between(const overlay::FdbRow& from, const overlay::FdbRow& to);
     Octets from_remote(const overlay::TenantRow& tenant, overlay::VtepId vtep, const Octets& inner);

@@ -136,6 +136,8 @@ void ReferenceSwitch::from_vm(overlay::VmPortId id, const Octets& frame) {
     if (port == vm_ports_.end() || !tenants_.contains(port->second.tenant))
         return drop("vm-port-unbound");
     const overlay::TenantRow& tenant = tenants_.at(port->second.tenant);
+    const auto& limit = port->second.rate_limit;
+    if (limit && frame.size() > limit->burst_octets) return drop("rate-exceeded");
     const Inner inner = parse(frame);
     if (frame.size() < 14 || inner.too_short) return drop("frame-too-short");
     const net::MacAddress source = mac_at(frame, 6);
@@ -236,6 +238,7 @@ void ReferenceSwitch::to_endpoint(const Outer& outer, const Octets& frame) {
 
 void ReferenceSwitch::decapsulate(const overlay::TenantRow& tenant, overlay::VtepId vtep,
                                   const Outer& outer, const Octets& frame) {
+    if (tenant.is_protected) return drop("clear-text");
     if (outer.ipv4 && ones_sum(&frame[14], outer.udp - 14) != 0xffff)
         return drop("outer-ip-checksum");
     if (outer.fragment) return drop("outer-fragment");
@@ -332,6 +335,7 @@ void ReferenceSwitch::flood(const overlay::TenantRow& tenant, const Origin& orig
 
 void ReferenceSwitch::encapsulate(const overlay::TenantRow& tenant, overlay::VtepId id,
                                   const Octets& frame) {
+    if (tenant.is_protected) return drop("no-sa");
     if (!active_) return drop("no-active-uplink");
     const overlay::VtepRow& vtep = vteps_.at(id);
     const auto next_hop = vtep.next_hop ? next_hops_.find(*vtep.next_hop) : next_hops_.end();

@@ -12,12 +12,6 @@
 namespace sallyport::testing {
 namespace {
 
-datapath::SoftwarePathSettings with_workers(std::vector<unsigned> lcores) {
-    datapath::SoftwarePathSettings settings = Hypervisor::small_settings();
-    settings.worker_lcores = std::move(lcores);
-    return settings;
-}
-
 /// Two workers that the test walks by hand.
 class TwoWorkersTest : public OneTenantTest {
   protected:

@@ -66,6 +66,15 @@ class AcceptingFlowApi final : public FlowApi {
                       rte_flow_error& /*error*/) override {
         return 0;
     }
+    rte_flow_meter_profile* add_meter_profile(std::uint16_t /*port*/, std::uint32_t /*id*/,
+                                              const rte_mtr_meter_profile& /*profile*/,
+                                              rte_flow_error& /*error*/) override {
+        return handle<rte_flow_meter_profile>();
+    }
+    int remove_meter_profile(std::uint16_t /*port*/, std::uint32_t /*id*/,
+                             rte_flow_error& /*error*/) override {
+        return 0;
+    }
     rte_flow* create(std::uint16_t /*port*/, std::uint32_t /*queue*/, bool /*postpone*/,
                      rte_flow_template_table* /*table*/, const rte_flow_item* /*items*/,
                      std::uint8_t /*pattern*/, const rte_flow_action* /*actions*/,
@@ -109,6 +118,12 @@ class AcceptingFlowApi final : public FlowApi {
         count = {};
         count.hits_set = 1;
         count.hits = 7;
+        return 0;
+    }
+    int calculate_encap_hash(std::uint16_t /*port*/, const rte_flow_item* /*items*/,
+                             std::array<std::uint8_t, 2>& hash,
+                             rte_flow_error& /*error*/) override {
+        hash = {0xc0, 0x07};
         return 0;
     }
     [[nodiscard]] bool can_update() const override { return true; }

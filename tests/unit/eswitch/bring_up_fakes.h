@@ -120,6 +120,7 @@ class FakeFlow final : public FlowApi {
     struct Configured {
         std::uint16_t port;
         std::uint32_t counters;
+        std::uint32_t meters;
         std::uint16_t queues;
         std::uint32_t queue_size;
     };
@@ -138,7 +139,8 @@ class FakeFlow final : public FlowApi {
     int configure(std::uint16_t port, const rte_flow_port_attr& attributes, std::uint16_t queues,
                   std::uint32_t queue_size, rte_flow_error& error) override {
         error.message = "no memory for that";
-        configured.push_back({port, attributes.nb_counters, queues, queue_size});
+        configured.push_back(
+            {port, attributes.nb_counters, attributes.nb_meters, queues, queue_size});
         return configure_result;
     }
 
@@ -176,6 +178,14 @@ class FakeFlow final : public FlowApi {
     int destroy(std::uint16_t, std::uint32_t, bool, rte_flow*, void*, rte_flow_error&) override {
         return -ENOTSUP;
     }
+    rte_flow_meter_profile* add_meter_profile(std::uint16_t, std::uint32_t,
+                                              const rte_mtr_meter_profile&,
+                                              rte_flow_error&) override {
+        return nullptr;
+    }
+    int remove_meter_profile(std::uint16_t, std::uint32_t, rte_flow_error&) override {
+        return -EINVAL;
+    }
     int update(std::uint16_t, std::uint32_t, bool, rte_flow*, const rte_flow_action*, std::uint8_t,
                void*, rte_flow_error&) override {
         return -ENOTSUP;
@@ -186,6 +196,10 @@ class FakeFlow final : public FlowApi {
         return -ENOTSUP;
     }
     int query_count(std::uint16_t, rte_flow*, rte_flow_query_count&, rte_flow_error&) override {
+        return -ENOTSUP;
+    }
+    int calculate_encap_hash(std::uint16_t, const rte_flow_item*, std::array<std::uint8_t, 2>&,
+                             rte_flow_error&) override {
         return -ENOTSUP;
     }
     [[nodiscard]] bool can_update() const override { return true; }

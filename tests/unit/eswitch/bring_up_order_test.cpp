@@ -48,6 +48,7 @@ TEST_F(BringUpOrderTest, TheProxyHasTheCountersAndTheQueue) {
     ASSERT_EQ(flow.configured.size(), 1U);
     EXPECT_EQ(flow.configured[0].port, p0);
     EXPECT_EQ(flow.configured[0].counters, needed_counters(settings.path));
+    EXPECT_EQ(flow.configured[0].meters, 2 * settings.path.vm_ports);
     EXPECT_EQ(flow.configured[0].queues, 1U);
     EXPECT_EQ(flow.configured[0].queue_size, 512U);
 }
@@ -58,6 +59,7 @@ TEST_F(BringUpOrderTest, TheOthersHaveAQueueAndNoCounters) {
     ASSERT_EQ(flow.configured.size(), 3U);
     for (const auto& configured : flow.configured) {
         EXPECT_EQ(configured.counters, 0U);
+        EXPECT_EQ(configured.meters, 0U);
         EXPECT_EQ(configured.queues, 1U);
         EXPECT_EQ(configured.queue_size, spare_flow_queue_size);
     }
@@ -77,9 +79,10 @@ TEST_F(BringUpOrderTest, ARefusalHasTheDriversWords) {
     settings.path = {};
     EXPECT_EQ(nic->configure_flow(p0).error().message(),
               "card 0000:08:00.0: cannot configure the flow engine of 0000:08:00.0_p0 with a queue "
-              "of 512 and "
-                  + std::to_string(needed_counters(settings.path))
-                  + " counters: no memory for that (Cannot allocate memory); lower "
+              "of 512, "
+                  + std::to_string(needed_counters(settings.path)) + " counters and "
+                  + std::to_string(needed_meters(settings.path))
+                  + " meters: no memory for that (Cannot allocate memory); lower "
                     "limits.fdb_entries and limits.tunnels, by which counters are counted, or "
                     "eswitch.flow_queue_size");
     EXPECT_EQ(nic->configure_flow(p1).error().remedy, "");
@@ -170,8 +173,9 @@ TEST(NeededCountersTest, EveryCountingRuleHasOneAndAnEighthIsSpare) {
     const Settings path;
     const StageSizes sizes = stage_sizes(path);
     std::uint32_t rules = 0;
-    for (const StageId id : {StageId::from_vm, StageId::vm_station, StageId::remote_station,
-                             StageId::deliver, StageId::fdb, StageId::uplink})
+    for (const StageId id :
+         {StageId::from_vm, StageId::police, StageId::vm_station, StageId::remote_station,
+          StageId::deliver, StageId::fdb, StageId::uplink})
         rules += sizes[static_cast<std::size_t>(id)];
     EXPECT_EQ(needed_counters(path), rules + rules / 8);
 }

@@ -51,6 +51,7 @@ void EswitchLab::bring_up(std::uint16_t port) {
     rte_flow_error error{};
     rte_flow_port_attr attributes{};
     attributes.nb_counters = 1 << 16;
+    attributes.nb_meters = 64;
     ASSERT_EQ(nic_.configure(port, attributes, 1, queue_size, error), 0) << error.message;
     ASSERT_EQ(nic_.start_port(port), 0);
 }

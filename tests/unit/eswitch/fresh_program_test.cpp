@@ -66,7 +66,8 @@ class FreshProgramTest : public RandomRowsTest, public ::testing::WithParamInter
 
     void fail_at_random(double rate) {
         const eswitch::Failure later{.when = eswitch::Failure::When::completion};
-        for (const auto operation : {eswitch::Operation::create, eswitch::Operation::update})
+        for (const auto operation : {eswitch::Operation::create, eswitch::Operation::update,
+                                     eswitch::Operation::add_meter_profile})
             lab_->nic().fail_at_random(operation, rate,
                                        random_.chance(50) ? eswitch::Failure{} : later);
     }

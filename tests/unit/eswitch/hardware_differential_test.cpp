@@ -4,6 +4,7 @@
 // must hand over as it came.
 //
 // SALLYPORT_DIFFERENTIAL_FRAMES: how many frames each seed gets (default 20,000).
+#include "eswitch/nic_encap_entropy.h"
 #include "eswitch_lab.h"
 #include "net/outer.h"
 #include "random_rows.h"
@@ -57,9 +58,13 @@ class HardwareDifferentialTest : public RandomRowsTest,
         if (random_.chance(50)) nic.completion = eswitch::StrictOptions::Completion::late_and_mixed;
         lab_.emplace(hardware, nic);
         if (random_.chance(30))
-            for (const auto operation : {eswitch::Operation::create, eswitch::Operation::update})
+            for (const auto operation : {eswitch::Operation::create, eswitch::Operation::update,
+                                         eswitch::Operation::add_meter_profile})
                 lab_->nic().fail_at_random(operation, 0.05);
         EXPECT_TRUE(lab_->path().set_underlay_mac(underlay_mac));
+        entropy_ = eswitch::NicEncapEntropy::create(lab_->nic(), EswitchLab::uplink_port(0));
+        EXPECT_TRUE(entropy_);
+        if (entropy_) path().set_encap_entropy(&*entropy_);
     }
     void SetUp() override { build(); }
 
@@ -129,13 +134,15 @@ class HardwareDifferentialTest : public RandomRowsTest,
         Outcome outcome;
         for (const Walk& walk : walks) {
             if (walk.verdict.fate == ModelVerdict::Fate::drop)
-                ++outcome.drops["next-hop"];
+                ++outcome.drops[walk.verdict.steps.back().group == eswitch::group::police
+                                    ? "rate-exceeded"
+                                    : "next-hop"];
             else if (walk.verdict.packet.size() > max_frame_)
                 ++outcome.drops["port-frame-size"]; // The port's own work, in either path.
             else
                 outcome.sent[name_of(walk.verdict.port)].push_back(walk.verdict.packet);
         }
-        outcome.sent = in_normal_form(outcome.sent);
+        outcome.sent = in_normal_form(outcome.sent, SourcePort::agreed);
         return outcome;
     }
 
@@ -143,7 +150,7 @@ class HardwareDifferentialTest : public RandomRowsTest,
         for (const Walk& walk : walks)
             walk.from->send(walk.frame);
         run();
-        Outcome outcome{in_normal_form(sent()), drops()};
+        Outcome outcome{in_normal_form(sent(), SourcePort::agreed), drops()};
         // One rule of the NIC stands for both.
         for (const char* const reason : {"next-hop-unresolved", "no-active-uplink"}) {
             const auto found = outcome.drops.find(reason);
@@ -203,6 +210,7 @@ class HardwareDifferentialTest : public RandomRowsTest,
     }
 
     std::optional<EswitchLab> lab_;
+    Expected<eswitch::NicEncapEntropy> entropy_ = failure("not asked yet");
     std::size_t max_frame_ = 0;
     std::size_t kept_ = 0;
 };

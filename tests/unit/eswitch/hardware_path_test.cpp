@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The hardware path by itself: what becomes of single rows, and of a NIC that has a bad day.
+#include "eswitch/model/encap_hash.h"
 #include "eswitch_lab.h"
 #include "fixture.h"
 
@@ -122,7 +123,8 @@ TEST_F(HardwarePathTest, ARemoteStationIsReachedThroughTheActiveUplink) {
             outer.destination = mac(active == 0 ? 0xf0 : 0xf1);
             outer.source = underlay_mac;
             std::swap(outer.source_ip, outer.destination_ip);
-            outer.source_port = 0;
+            outer.source_port = eswitch::encap_source_port(
+                *eswitch::encap_flow(frame(1, 9), eswitch::parse_layers(frame(1, 9), {}).outer));
             outer.checksum = false;
             Octets expected = make_vxlan(outer, frame(1, 9));
             if (family == IpFamily::ipv4) {
@@ -405,6 +407,92 @@ TEST_F(HardwarePathTest, MtuIsJudgedByTheIpPacketsLength) {
             expect_cpu(lab_->from_vm(a, too_large), too_large);
         }
     }
+}
+
+/// With room for frames of a hundred octets, or for all.
+overlay::VmPortRow metered(std::uint64_t burst) {
+    return {a, blue, "a", {}, net::RateLimit{125'000, burst}};
+}
+
+TEST_F(HardwarePathTest, WhatIsBeyondAVmsRateEndsInTheNicAndIsCounted) {
+    lab_->put(metered(frame(1, 2).size()));
+    expect_port(lab_->from_vm(a, frame(1, 2)), EswitchLab::vm_port(b));
+    Octets longer = frame(1, 2);
+    longer.push_back(0);
+    EXPECT_EQ(lab_->from_vm(a, longer).fate, Fate::drop);
+    expect_port(lab_->from_vm(b, frame(2, 1)), EswitchLab::vm_port(a));
+    // A miss is metered too, and the CPU's after that.
+    expect_cpu(lab_->from_vm(a, frame(1, 7)), frame(1, 7));
+    const auto traffic = path().traffic().vm_ports;
+    EXPECT_EQ(traffic.at(a).sent.packets, 3U);
+    EXPECT_EQ(traffic.at(a).over_rate, (eswitch::Traffic{1, longer.size()}));
+    EXPECT_EQ(traffic.at(b).over_rate, eswitch::Traffic{});
+}
+
+TEST_F(HardwarePathTest, ARateThatChangesNeverOpensOrClosesTheWayInBetween) {
+    for (const bool can_update : {true, false}) {
+        rebuild({.can_update = can_update});
+        const std::uint64_t enough = frame(1, 2).size();
+        const auto change_to = [&](const overlay::VmPortRow& row) {
+            lab_->watch(
+                [&] { expect_port(lab_->from_vm(a, frame(1, 2)), EswitchLab::vm_port(b)); });
+            lab_->put(row);
+            lab_->watch([] {});
+        };
+        for (const std::uint64_t burst : {enough, enough + 1, enough}) {
+            change_to(metered(burst));
+            Octets longer = frame(1, 2);
+            longer.resize(burst + 1);
+            EXPECT_EQ(lab_->from_vm(a, longer).fate, Fate::drop) << burst;
+        }
+        change_to({a, blue, "a", {}});
+        Octets longer = frame(1, 2);
+        longer.push_back(0);
+        expect_port(lab_->from_vm(a, longer), EswitchLab::vm_port(b));
+    }
+}
+
+TEST_F(HardwarePathTest, AMeterTheNicRefusesLeavesTheVmToSoftware) {
+    nic().fail_next(eswitch::Operation::add_meter_profile, 1);
+    lab_->put(metered(2000));
+    expect_cpu(lab_->from_vm(a, frame(1, 2)), frame(1, 2));
+    std::size_t refused = 0;
+    path().for_each_rule([&](const eswitch::RuleReport& rule) {
+        if (rule.vm_port != a || rule.refused.empty()) return;
+        EXPECT_NE(rule.refused.find("injected failure"), std::string::npos) << rule.refused;
+        EXPECT_FALSE(rule.in_hardware);
+        ++refused;
+    });
+    EXPECT_EQ(refused, 3U);
+    // And without its limit it is back.
+    lab_->put(overlay::VmPortRow{a, blue, "a", {}});
+    expect_port(lab_->from_vm(a, frame(1, 2)), EswitchLab::vm_port(b));
+}
+
+TEST_F(HardwarePathTest, VmsOfOneLimitShareAProfileAndTheLastTakesItAway) {
+    const net::RateLimit limit{125'000, 2000};
+    nic().fail_next(eswitch::Operation::add_meter_profile, 1, {}, 1);
+    lab_->put(overlay::VmPortRow{a, blue, "a", {}, limit});
+    lab_->put(overlay::VmPortRow{b, blue, "b", {}, limit});
+    expect_port(lab_->from_vm(b, frame(2, 1)), EswitchLab::vm_port(a));
+    const std::size_t with_profile = nic().leaks();
+    lab_->put(overlay::VmPortRow{a, blue, "a", {}});
+    EXPECT_EQ(nic().leaks(), with_profile - 2) << "two rules";
+    lab_->put(overlay::VmPortRow{b, blue, "b", {}});
+    EXPECT_EQ(nic().leaks(), with_profile - 2 - 3) << "two rules and the profile";
+}
+
+TEST_F(HardwarePathTest, AProtectedTenantIsTheCpusBetweenVtepsAndTheNicsBetweenVms) {
+    row_.is_protected = true;
+    lab_->put(row_);
+    expect_port(lab_->from_vm(a, frame(1, 2)), EswitchLab::vm_port(b));
+    expect_cpu(lab_->from_vm(a, frame(1, 9)), frame(1, 9));
+    expect_cpu(lab_->from_uplink(0, tunnelled(9, 1)), tunnelled(9, 1));
+    EXPECT_NE(why(9).find("IPsec"), std::string::npos) << why(9);
+    row_.is_protected = false;
+    lab_->put(row_);
+    expect_port(lab_->from_vm(a, frame(1, 9)), EswitchLab::uplink_port(0));
+    expect_port(lab_->from_uplink(0, tunnelled(9, 1)), EswitchLab::vm_port(a));
 }
 
 } // namespace

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // What the model's actions make of packets, and whose word counts: the template's or the rule's.
+#include "eswitch/model/encap_hash.h"
 #include "model_helpers.h"
 #include "net/wire.h"
 
@@ -27,6 +28,14 @@ Octets encap_header(net::IpFamily family) {
         net::store_be16(&packet[18], 0);
     }
     net::store_be16(&packet[length - 12], 0);
+    return packet;
+}
+
+/// The VM's frame as it leaves: in_vxlan() from the port that its flow has.
+Octets encapsulated(net::IpFamily family = net::IpFamily::ipv4) {
+    Octets packet = in_vxlan(vm_frame(), family);
+    const auto flow = encap_flow(vm_frame(), parse_layers(vm_frame(), {}).outer);
+    net::store_be16(&packet[family == net::IpFamily::ipv4 ? 34 : 54], encap_source_port(*flow));
     return packet;
 }
 
@@ -83,16 +92,16 @@ TEST_F(ModelActionsTest, EncapsulationFillsInWhatTheNicDoes) {
         ModelActionsTest alone;
         EXPECT_EQ(alone.run(Actions().encapsulate(encap_header(family)).to_port(uplink), vm_frame())
                       .packet,
-                  in_vxlan(vm_frame(), family));
+                  encapsulated(family));
     }
 }
 
 TEST_F(ModelActionsTest, WhatTheNicFillsInIsNotTakenFromTheRule) {
     Octets header = encap_header(net::IpFamily::ipv4);
-    for (const std::size_t at : {16U, 24U, 38U})
+    for (const std::size_t at : {16U, 24U, 34U, 38U})
         net::store_be16(&header[at], 0x1234);
     EXPECT_EQ(run(Actions().encapsulate(header).to_port(uplink), vm_frame()).packet,
-              in_vxlan(vm_frame()));
+              encapsulated());
 }
 
 TEST_F(ModelActionsTest, HeadersAreParsedAnewAfterEncapsulation) {
@@ -103,7 +112,7 @@ TEST_F(ModelActionsTest, HeadersAreParsedAnewAfterEncapsulation) {
         Actions().set_mac(RTE_FLOW_FIELD_MAC_DST, testing::mac(0x90)).to_port(uplink));
     const ModelVerdict verdict = model.run(vm, vm_frame());
     ASSERT_EQ(verdict.fate, ModelVerdict::Fate::port);
-    Octets expected = in_vxlan(vm_frame(), net::IpFamily::ipv6);
+    Octets expected = encapsulated(net::IpFamily::ipv6);
     expected[5] = 0x90;
     EXPECT_EQ(verdict.packet, expected);
 }
@@ -159,7 +168,7 @@ TEST_F(ModelActionsTest, WhatTheTemplateFixesTheRuleDoesNotChange) {
     const ModelVerdict verdict = model.run(vm, vm_frame());
     EXPECT_EQ(verdict.steps.at(0).tag, 1U);
     EXPECT_EQ(verdict.port, uplink);
-    EXPECT_EQ(verdict.packet, in_vxlan(vm_frame()));
+    EXPECT_EQ(verdict.packet, encapsulated());
 }
 
 TEST_F(ModelActionsTest, WhatTheTemplateLeavesOpenIsTheRules) {

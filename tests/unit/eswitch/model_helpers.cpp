@@ -139,6 +139,13 @@ Actions& Actions::plain(rte_flow_action_type type) {
     return *this;
 }
 
+Actions& Actions::meter(rte_flow_meter_profile* profile) {
+    rte_flow_action_meter_mark meter{};
+    meter.profile = profile;
+    meter.state = 1;
+    return add(RTE_FLOW_ACTION_TYPE_METER_MARK, meter, rte_flow_action_meter_mark{});
+}
+
 Actions& Actions::set_tag(std::uint32_t value, std::uint32_t offset, std::uint32_t width,
                           std::uint8_t index, bool fixed) {
     FieldChange change{

@@ -71,7 +71,7 @@ class Actions {
     Actions& plain(rte_flow_action_type type);
     Actions& decapsulate() { return plain(RTE_FLOW_ACTION_TYPE_VXLAN_DECAP); }
     Actions& count() { return plain(RTE_FLOW_ACTION_TYPE_COUNT); }
-    Actions& meter() { return plain(RTE_FLOW_ACTION_TYPE_METER_MARK); }
+    Actions& meter(rte_flow_meter_profile* profile);
     Actions& drop() { return plain(RTE_FLOW_ACTION_TYPE_DROP); }
     Actions& set_tag(std::uint32_t value, std::uint32_t offset = 0, std::uint32_t width = 32,
                      std::uint8_t index = 0, bool fixed = false);

@@ -247,11 +247,37 @@ TEST_F(ModelMatchTest, L4BeingRightIncludesItsChecksum) {
 }
 
 TEST_F(ModelMatchTest, AMarkedMeterColor) {
-    add(group(0), Items().eth(), Actions().meter().jump(1));
+    rte_mtr_meter_profile limit{};
+    limit.alg = RTE_MTR_SRTCM_RFC2697;
+    limit.srtcm_rfc2697.cir = 1;
+    limit.srtcm_rfc2697.cbs = vm_frame().size();
+    auto* const profile = model.add_meter_profile(proxy, 7, limit, error);
+    ASSERT_NE(profile, nullptr);
+    add(group(0), Items().eth(), Actions().meter(profile).jump(1));
     add(group(1), Items().color(RTE_COLOR_RED), Actions().drop());
     EXPECT_EQ(model.run(vm, vm_frame()).fate, ModelVerdict::Fate::cpu);
-    model.set_meter_color(RTE_COLOR_RED);
-    EXPECT_EQ(model.run(vm, vm_frame()).fate, ModelVerdict::Fate::drop);
+    Octets longer = vm_frame();
+    longer.push_back(0);
+    EXPECT_EQ(model.run(vm, longer).fate, ModelVerdict::Fate::drop);
+}
+
+TEST_F(ModelMatchTest, AMeterProfileIsOfItsNumberAndUsedWhileItIsThere) {
+    rte_mtr_meter_profile limit{};
+    limit.alg = RTE_MTR_TRTCM_RFC2698;
+    EXPECT_EQ(model.add_meter_profile(proxy, 7, limit, error), nullptr);
+    limit.alg = RTE_MTR_SRTCM_RFC2697;
+    auto* const profile = model.add_meter_profile(proxy, 7, limit, error);
+    ASSERT_NE(profile, nullptr);
+    EXPECT_EQ(model.add_meter_profile(proxy, 7, limit, error), nullptr);
+    EXPECT_EQ(model.remove_meter_profile(proxy, 7, error), 0);
+    EXPECT_EQ(model.remove_meter_profile(proxy, 7, error), -ENOENT);
+    Items items = Items().eth();
+    Actions actions = Actions().meter(profile).jump(1);
+    rte_flow_template_table* const table = add_table(group(0), items, actions);
+    EXPECT_EQ(model.create(proxy, 0, false, table, items.specs(), 0, actions.actions(), 0, nullptr,
+                           error),
+              nullptr);
+    EXPECT_STREQ(error.message, "METER_MARK names no profile");
 }
 
 TEST_F(ModelMatchTest, VoidItemsKeepTheirPlaces) {

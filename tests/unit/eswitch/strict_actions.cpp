@@ -21,6 +21,7 @@ enum class Step : std::uint8_t {
     decap,
     pop_vlan,
     count,
+    meter,
     push_vlan,
     modify,
     encap,
@@ -37,6 +38,8 @@ Step step_of(rte_flow_action_type type) {
     case RTE_FLOW_ACTION_TYPE_COUNT:
     case RTE_FLOW_ACTION_TYPE_AGE:
         return Step::count;
+    case RTE_FLOW_ACTION_TYPE_METER_MARK:
+        return Step::meter;
     case RTE_FLOW_ACTION_TYPE_OF_PUSH_VLAN:
         return Step::push_vlan;
     case RTE_FLOW_ACTION_TYPE_MODIFY_FIELD:
@@ -82,6 +85,7 @@ class ActionsCheck {
     Verdict add_raw_decap();
     Verdict add_raw_encap();
     Verdict add_push_vlan();
+    [[nodiscard]] Verdict check_meter() const;
     [[nodiscard]] Verdict check_jump() const;
     [[nodiscard]] Verdict check_port() const;
     [[nodiscard]] Verdict check_cpu() const;
@@ -111,7 +115,8 @@ Verdict ActionsCheck::add_step(Step step) {
     same_step_ = step == last_ ? same_step_ + 1 : 1;
     last_ = step;
     const bool is_vlan = step == Step::pop_vlan || step == Step::push_vlan;
-    if ((is_vlan && same_step_ > 2) || (step == Step::fate && same_step_ > 1))
+    const bool is_single = step == Step::meter || step == Step::fate;
+    if ((is_vlan && same_step_ > 2) || (is_single && same_step_ > 1))
         return refuse(EINVAL, action(), "Invalid action_type sequence");
     return {};
 }
@@ -230,6 +235,20 @@ Verdict ActionsCheck::add_push_vlan() {
     return {};
 }
 
+bool is_meter_fixed(const rte_flow_action& mask) {
+    const auto* masked = conf_of<rte_flow_action_meter_mark>(mask);
+    return masked != nullptr && masked->profile != nullptr;
+}
+
+Verdict ActionsCheck::check_meter() const {
+    if (surroundings_.meters == 0)
+        return refuse(EINVAL, action(), "meter_mark pool not initialized");
+    // mlx5 would give all rules one meter between them, made with the template.
+    if (is_meter_fixed(mask()))
+        return refuse(ENOTSUP, mask(), "a meter shared by all rules is not what this is for");
+    return {};
+}
+
 Verdict ActionsCheck::check_jump() const {
     const auto* masked = conf_of<rte_flow_action_jump>(mask());
     if (masked == nullptr || masked->group == 0) return {};
@@ -267,7 +286,7 @@ Verdict ActionsCheck::add() {
         return refuse(ENOTSUP, action(), "mask type does not match action type");
     if (type == RTE_FLOW_ACTION_TYPE_VOID) return {};
     // QUEUE and RSS with transfer, and what mlx5 takes as MODIFY_FIELD only (SET_TAG, SET_MAC_DST,
-    // DEC_TTL); also METER_MARK, CONNTRACK, VXLAN_ENCAP and INDIRECT, which mlx5 takes and the
+    // DEC_TTL); also CONNTRACK, VXLAN_ENCAP and INDIRECT, which mlx5 takes and the
     // double does not play.
     if (step_of(type) == Step::none)
         return refuse(ENOTSUP, action(), "action not supported in template API");
@@ -280,6 +299,8 @@ Verdict ActionsCheck::add() {
         return add_count();
     case RTE_FLOW_ACTION_TYPE_AGE:
         return add_age();
+    case RTE_FLOW_ACTION_TYPE_METER_MARK:
+        return check_meter();
     case RTE_FLOW_ACTION_TYPE_OF_PUSH_VLAN:
         return add_push_vlan();
     case RTE_FLOW_ACTION_TYPE_MODIFY_FIELD:
@@ -333,6 +354,16 @@ Verdict check_rule_port(const rte_flow_action& made_for, const rte_flow_action& 
     return {};
 }
 
+Verdict check_rule_meter(const rte_flow_action& action, const ActionsSurroundings& surroundings) {
+    const auto* meter = conf_of<rte_flow_action_meter_mark>(action);
+    if (meter == nullptr || meter->profile == nullptr)
+        return refuse(EINVAL, action, "meter_mark: the rule's own profile is missing");
+    if (!surroundings.known_meter(meter->profile))
+        return refuse(EINVAL, action, "meter_mark: no such profile");
+    if (meter->state == 0) return refuse(EINVAL, action, "meter_mark: the meter is disabled");
+    return {};
+}
+
 Verdict check_rule_action(const rte_flow_action& made_for, const rte_flow_action& mask,
                           const rte_flow_action& action, bool from_wire,
                           const ActionsSurroundings& surroundings) {
@@ -341,6 +372,8 @@ Verdict check_rule_action(const rte_flow_action& made_for, const rte_flow_action
         return check_modify_rule(made_for, mask, action);
     case RTE_FLOW_ACTION_TYPE_RAW_ENCAP:
         return check_rule_encap(made_for, mask, action);
+    case RTE_FLOW_ACTION_TYPE_METER_MARK:
+        return check_rule_meter(action, surroundings);
     case RTE_FLOW_ACTION_TYPE_REPRESENTED_PORT:
         return check_rule_port(made_for, mask, action, from_wire, surroundings);
     case RTE_FLOW_ACTION_TYPE_JUMP: {
@@ -382,10 +415,11 @@ ActionsTemplateContent::ActionsTemplateContent(const rte_flow_action* template_a
             && conf_of<rte_flow_action_raw_encap>(action)->size > longest_l2_only)
             encapsulates = true;
         if (step_of(action.type) == Step::decap) decapsulates = true;
-        if (action.type == RTE_FLOW_ACTION_TYPE_AGE) needs_aging = needs_counter = true;
+        if (action.type == RTE_FLOW_ACTION_TYPE_AGE) needs.aging = needs.counter = true;
+        if (action.type == RTE_FLOW_ACTION_TYPE_METER_MARK) needs.meter = true;
         if (action.type == RTE_FLOW_ACTION_TYPE_COUNT) {
             const auto* masked = conf_of<rte_flow_action_count>(mask);
-            if (masked == nullptr || masked->id == 0) needs_counter = true;
+            if (masked == nullptr || masked->id == 0) needs.counter = true;
         }
         if (action.type == RTE_FLOW_ACTION_TYPE_JUMP) {
             const auto* masked = conf_of<rte_flow_action_jump>(mask);
@@ -395,6 +429,14 @@ ActionsTemplateContent::ActionsTemplateContent(const rte_flow_action* template_a
     }
     // Of a pair that encapsulates, the RAW_DECAP takes the Ethernet header only.
     if (encapsulates) decapsulates = false;
+}
+
+const rte_flow_meter_profile* meter_of(const ActionsTemplateContent& content,
+                                       const rte_flow_action* actions) {
+    for (std::size_t i = 0; i < content.actions.actions().size(); ++i)
+        if (actions[i].type == RTE_FLOW_ACTION_TYPE_METER_MARK)
+            return conf_of<rte_flow_action_meter_mark>(actions[i])->profile;
+    return nullptr;
 }
 
 Verdict check_direction(const ActionsTemplateContent& content, Origin origin,

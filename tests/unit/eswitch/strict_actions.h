@@ -20,10 +20,19 @@ struct ActionsSurroundings {
     const StrictOptions& options;
     std::uint32_t counters = 0;
     std::uint32_t aging_objects = 0;
+    std::uint32_t meters = 0;
     /// The transfer proxy has been started, so that group 0 is not the root table.
     bool groups_translated = false;
     std::function<bool(std::uint16_t)> known_port;
     std::function<bool(std::uint16_t)> is_wire;
+    std::function<bool(const rte_flow_meter_profile*)> known_meter;
+};
+
+/// What a rule takes of that which was set aside.
+struct StrictShare {
+    bool counter = false;
+    bool aging = false;
+    bool meter = false;
 };
 
 /// Both lists with their END.
@@ -39,12 +48,15 @@ struct ActionsTemplateContent {
     OwnedActions masks;
     bool decapsulates = false;
     bool encapsulates = false;
-    /// Each rule takes one of them.
-    bool needs_counter = false;
-    bool needs_aging = false;
+    /// Each rule's.
+    StrictShare needs;
     /// Group of a JUMP that is fixed by its mask.
     std::optional<std::uint32_t> jump;
 };
+
+/// Of the METER_MARK in a rule's actions; null: it has none.
+const rte_flow_meter_profile* meter_of(const ActionsTemplateContent& content,
+                                       const rte_flow_action* actions);
 
 /// Whether the template may be used for packets of @p origin.
 Verdict check_direction(const ActionsTemplateContent& content, Origin origin,

@@ -91,6 +91,37 @@ TEST_F(StrictActionsTest, OneCounterFromAPool) {
     EXPECT_EQ(refused(TestActions().count().drop()), "counters pool not initialized");
 }
 
+rte_flow_action_meter_mark meter_by(rte_flow_meter_profile* profile) {
+    rte_flow_action_meter_mark meter{};
+    meter.profile = profile;
+    meter.state = 1;
+    return meter;
+}
+
+TEST_F(StrictActionsTest, OneMeterFromAPoolBehindTheCounter) {
+    const auto metered = [] {
+        TestActions actions;
+        actions.add(RTE_FLOW_ACTION_TYPE_METER_MARK, meter_by(nullptr), meter_by(nullptr));
+        return actions;
+    };
+    EXPECT_EQ(refused(TestActions().count().add(RTE_FLOW_ACTION_TYPE_METER_MARK).set_tag(1).drop()),
+              "");
+    EXPECT_EQ(refused(metered().count().drop()), wrong_order);
+    EXPECT_EQ(refused(TestActions().set_tag(1).add(RTE_FLOW_ACTION_TYPE_METER_MARK).drop()),
+              wrong_order);
+    EXPECT_EQ(refused(metered().add(RTE_FLOW_ACTION_TYPE_METER_MARK).drop()), wrong_order);
+    char something = 0;
+    auto* const shared = meter_by(reinterpret_cast<rte_flow_meter_profile*>(&something)).profile;
+    EXPECT_EQ(refused(TestActions()
+                          .add(RTE_FLOW_ACTION_TYPE_METER_MARK, meter_by(shared), meter_by(shared))
+                          .drop()),
+              "a meter shared by all rules is not what this is for");
+    rebuild({});
+    attributes.nb_meters = 0;
+    ASSERT_EQ(configure(proxy), 0);
+    EXPECT_EQ(refused(metered().drop()), "meter_mark pool not initialized");
+}
+
 TEST_F(StrictActionsTest, AgingFromAPoolAndWithACounterOfItsOwn) {
     EXPECT_EQ(refused(TestActions().age().drop()), "");
     EXPECT_EQ(refused(TestActions().age().age().drop()), "duplicate AGE actions set");

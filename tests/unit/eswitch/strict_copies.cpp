@@ -11,6 +11,8 @@ std::size_t item_size(rte_flow_item_type type) {
         return sizeof(rte_flow_item_ethdev);
     case RTE_FLOW_ITEM_TYPE_TAG:
         return sizeof(rte_flow_item_tag);
+    case RTE_FLOW_ITEM_TYPE_METER_COLOR:
+        return sizeof(rte_flow_item_meter_color);
     case RTE_FLOW_ITEM_TYPE_META:
         return sizeof(rte_flow_item_meta);
     case RTE_FLOW_ITEM_TYPE_INTEGRITY:
@@ -45,6 +47,8 @@ std::size_t action_size(rte_flow_action_type type) {
         return sizeof(rte_flow_action_ethdev);
     case RTE_FLOW_ACTION_TYPE_COUNT:
         return sizeof(rte_flow_action_count);
+    case RTE_FLOW_ACTION_TYPE_METER_MARK:
+        return sizeof(rte_flow_action_meter_mark);
     case RTE_FLOW_ACTION_TYPE_AGE:
         return sizeof(rte_flow_action_age);
     case RTE_FLOW_ACTION_TYPE_RAW_ENCAP:

@@ -39,6 +39,7 @@ enum Word : std::uint16_t {
     esp_spi,
     port_register,
     meta_register,
+    color_register,
     tag_registers,
 };
 
@@ -170,6 +171,8 @@ void DefinerUse::Layout::add_metadata(const rte_flow_item& item) const {
     if (item.type == RTE_FLOW_ITEM_TYPE_REPRESENTED_PORT) touch(port_register, 0b1111);
     if (item.type == RTE_FLOW_ITEM_TYPE_META && item.mask != nullptr)
         touch(meta_register, &mask_of<rte_flow_item_meta>(item)->data, 4);
+    if (item.type == RTE_FLOW_ITEM_TYPE_METER_COLOR && item.mask != nullptr)
+        touch(color_register, 0b0001);
     if (item.type == RTE_FLOW_ITEM_TYPE_TAG && item.mask != nullptr)
         touch(tag_registers + static_cast<const rte_flow_item_tag*>(item.spec)->index,
               &mask_of<rte_flow_item_tag>(item)->data, 4);

@@ -19,6 +19,7 @@ enum class Operation : std::uint8_t {
     create_pattern_template,
     create_actions_template,
     create_table,
+    add_meter_profile,
     destroy_pattern_template,
     destroy_actions_template,
     destroy_table,
@@ -28,6 +29,7 @@ enum class Operation : std::uint8_t {
     push,
     pull,
     query_count,
+    calculate_encap_hash,
 };
 
 struct Failure {

@@ -131,6 +131,7 @@ void StrictTest::rebuild(StrictOptions options) {
         api_->add_port(port, StrictPortKind::vport);
     attributes.nb_counters = 2;
     attributes.nb_aging_objects = 1;
+    attributes.nb_meters = 2;
 }
 
 int StrictTest::configure(std::uint16_t port, std::uint16_t queues, std::uint32_t size) {

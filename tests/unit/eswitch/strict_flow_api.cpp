@@ -84,7 +84,9 @@ std::size_t StrictFlowApi::leaks() const {
     const auto is_alive = [](const auto& object) { return !object.dead; };
     return patterns_.count(is_alive) + actions_.count(is_alive) + tables_.count(is_alive)
            + rules_.count(
-               [](const StrictRule& rule) { return rule.state != StrictRule::State::dead; });
+               [](const StrictRule& rule) { return rule.state != StrictRule::State::dead; })
+           + static_cast<std::size_t>(
+               std::count_if(meter_profiles_.begin(), meter_profiles_.end(), is_alive));
 }
 
 std::size_t StrictFlowApi::live_rules() const {
@@ -127,9 +129,17 @@ ActionsSurroundings StrictFlowApi::surroundings() const {
             .counters = configuration == nullptr ? 0 : configuration->attributes.nb_counters,
             .aging_objects =
                 configuration == nullptr ? 0 : configuration->attributes.nb_aging_objects,
+            .meters = configuration == nullptr ? 0 : configuration->attributes.nb_meters,
             .groups_translated = ports_.is_proxy_started(),
             .known_port = [this](std::uint16_t port) { return ports_.is_known(port); },
-            .is_wire = [this](std::uint16_t port) { return ports_.is_wire(port); }};
+            .is_wire = [this](std::uint16_t port) { return ports_.is_wire(port); },
+            .known_meter =
+                [this](const rte_flow_meter_profile* handle) {
+                    return std::any_of(meter_profiles_.begin(), meter_profiles_.end(),
+                                       [handle](const StrictMeterProfile& profile) {
+                                           return profile.handle == handle && !profile.dead;
+                                       });
+                }};
 }
 
 void StrictFlowApi::violate(std::string what) {

@@ -57,7 +57,7 @@ class StrictFlowApi final : public FlowApi {
     [[nodiscard]] std::vector<std::string> violations() const;
     /// Legal and worth a look: jumps to group 0.
     [[nodiscard]] std::vector<std::string> notes() const;
-    /// Templates, tables and rules that have not been destroyed.
+    /// Templates, tables, rules and meter profiles that have not been destroyed.
     [[nodiscard]] std::size_t leaks() const;
     /// Rules in the tables now.
     [[nodiscard]] std::size_t live_rules() const;
@@ -92,6 +92,10 @@ class StrictFlowApi final : public FlowApi {
                                           rte_flow_error& error) override;
     int destroy_table(std::uint16_t port, rte_flow_template_table* table,
                       rte_flow_error& error) override;
+    rte_flow_meter_profile* add_meter_profile(std::uint16_t port, std::uint32_t id,
+                                              const rte_mtr_meter_profile& profile,
+                                              rte_flow_error& error) override;
+    int remove_meter_profile(std::uint16_t port, std::uint32_t id, rte_flow_error& error) override;
     rte_flow* create(std::uint16_t port, std::uint32_t queue, bool postpone,
                      rte_flow_template_table* table, const rte_flow_item* items,
                      std::uint8_t pattern, const rte_flow_action* actions,
@@ -107,6 +111,8 @@ class StrictFlowApi final : public FlowApi {
              rte_flow_error& error) override;
     int query_count(std::uint16_t port, rte_flow* rule, rte_flow_query_count& count,
                     rte_flow_error& error) override;
+    int calculate_encap_hash(std::uint16_t port, const rte_flow_item* items,
+                             std::array<std::uint8_t, 2>& hash, rte_flow_error& error) override;
     [[nodiscard]] bool can_update() const override { return options_.can_update; }
 
   private:
@@ -123,6 +129,9 @@ class StrictFlowApi final : public FlowApi {
     Verdict check_table(const TableAttributes& attributes) const;
     [[nodiscard]] Verdict check_templates(const StrictTable& table) const;
 
+    /// Null: there is none of that number.
+    StrictMeterProfile* find_meter(std::uint32_t id);
+
     /// Which queue, if this caller may use it now.
     Verdict take_queue(std::uint16_t port, std::uint32_t queue, StrictQueue*& taken);
     /// Likewise, with room for one more operation.
@@ -136,7 +145,7 @@ class StrictFlowApi final : public FlowApi {
                          std::uint8_t actions_template);
     /// @p needed are one rule's.
     Verdict take_resources(const ActionsTemplateContent& needed);
-    void release_resources(bool& counter, bool& aging);
+    void release_resources(StrictShare& share);
     bool take_place(StrictRule& rule, bool& fails_later);
 
     StrictQueue::Apply applier(std::uint32_t queue);
@@ -161,10 +170,12 @@ class StrictFlowApi final : public FlowApi {
     StrictHandles<StrictActions, rte_flow_actions_template> actions_;
     StrictHandles<StrictTable, rte_flow_template_table> tables_;
     StrictHandles<StrictRule, rte_flow> rules_;
+    std::vector<StrictMeterProfile> meter_profiles_;
     std::size_t counters_taken_ = 0;
     /// Freed since the service thread's last cycle.
     std::size_t counters_resting_ = 0;
     std::size_t aging_taken_ = 0;
+    std::size_t meters_taken_ = 0;
     std::vector<std::string> violations_;
     std::vector<std::string> notes_;
 };

@@ -63,8 +63,16 @@ struct StrictRule {
     bool from_wire = false;
     /// It is one of those that the table was made for.
     bool has_room = true;
-    bool has_counter = false;
-    bool has_aging = false;
+    StrictShare share = {};
+    /// Of its METER_MARK, if it has one.
+    const rte_flow_meter_profile* meter = nullptr;
+};
+
+struct StrictMeterProfile {
+    std::uint32_t id = 0;
+    /// The wrapped API's, which actions carry as it is.
+    rte_flow_meter_profile* handle = nullptr;
+    bool dead = false;
 };
 
 /// Objects by the pointers that the application knows them by.

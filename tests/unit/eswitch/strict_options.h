@@ -29,6 +29,8 @@ struct StrictOptions {
 
     /// Drivers before 23.07 have no update.
     bool can_update = true;
+    /// Cards whose encap_entropy_hash_type is another one cannot be asked.
+    bool knows_encap_hash = true;
     /// 23.11 asks for it with representor matching; 24.11 configures what the application did not.
     bool configure_every_port = true;
     /// A rule more than the table was made for: at once, or when it completes.

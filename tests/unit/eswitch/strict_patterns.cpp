@@ -245,6 +245,8 @@ Verdict PatternCheck::add(const rte_flow_item& item) {
         return check_integrity(item);
     case RTE_FLOW_ITEM_TYPE_TAG:
         return add_tag(item);
+    case RTE_FLOW_ITEM_TYPE_METER_COLOR:
+        return {};
     case RTE_FLOW_ITEM_TYPE_META:
         return options_.meta ? Verdict{} : refuse(EINVAL, item, "Unsupported metadata register");
     default:

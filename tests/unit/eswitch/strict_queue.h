@@ -31,8 +31,8 @@ struct StrictOperation {
     /// Meant to complete with RTE_FLOW_OP_ERROR.
     bool fails = false;
     /// Of an update: the new actions', which replace the old ones'.
-    bool takes_counter = false;
-    bool takes_aging = false;
+    StrictShare share = {};
+    const rte_flow_meter_profile* meter = nullptr;
     rte_flow_op_status status = RTE_FLOW_OP_SUCCESS;
 };
 

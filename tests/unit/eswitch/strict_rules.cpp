@@ -83,22 +83,26 @@ Verdict StrictFlowApi::check_update(const StrictRule& rule, const rte_flow_actio
 Verdict StrictFlowApi::take_resources(const ActionsTemplateContent& needed) {
     const StrictPorts::Configuration& configuration = *ports_.configuration(*ports_.proxy());
     // mlx5 tells no shortage from a bug: its errno is EINVAL in the end.
-    if (needed.needs_counter
+    if (needed.needs.counter
         && counters_taken_ + counters_resting_ >= configuration.attributes.nb_counters)
         return refuse(EINVAL, no_create);
-    if (needed.needs_aging && aging_taken_ >= configuration.attributes.nb_aging_objects)
+    if (needed.needs.aging && aging_taken_ >= configuration.attributes.nb_aging_objects)
         return refuse(EINVAL, no_create);
-    counters_taken_ += needed.needs_counter ? 1 : 0;
-    aging_taken_ += needed.needs_aging ? 1 : 0;
+    if (needed.needs.meter && meters_taken_ >= configuration.attributes.nb_meters)
+        return refuse(ENOMEM, "failed to allocate aso meter entry");
+    counters_taken_ += needed.needs.counter ? 1 : 0;
+    aging_taken_ += needed.needs.aging ? 1 : 0;
+    meters_taken_ += needed.needs.meter ? 1 : 0;
     return {};
 }
 
-void StrictFlowApi::release_resources(bool& counter, bool& aging) {
-    if (std::exchange(counter, false)) {
+void StrictFlowApi::release_resources(StrictShare& share) {
+    if (std::exchange(share.counter, false)) {
         --counters_taken_;
         if (options_.counters_wait_for_service) ++counters_resting_;
     }
-    if (std::exchange(aging, false)) --aging_taken_;
+    if (std::exchange(share.aging, false)) --aging_taken_;
+    if (std::exchange(share.meter, false)) --meters_taken_;
 }
 
 bool StrictFlowApi::take_place(StrictRule& rule, bool& fails_later) {
@@ -137,10 +141,10 @@ rte_flow* StrictFlowApi::create(std::uint16_t port, std::uint32_t queue, bool po
     rule.key = key_of(made_for.items.items(), items);
     rule.from_wire = is_from_wire(*found, pattern, items);
     if (Verdict verdict = take_resources(content)) return report_null(*verdict, error);
-    rule.has_counter = content.needs_counter;
-    rule.has_aging = content.needs_aging;
+    rule.share = content.needs;
+    rule.meter = meter_of(content, actions);
     if (!take_place(rule, fails_later)) {
-        release_resources(rule.has_counter, rule.has_aging);
+        release_resources(rule.share);
         return report_null(*refuse(ENOMEM, no_create), error);
     }
     rte_flow* handle = rules_.add(std::move(rule));
@@ -203,8 +207,8 @@ int StrictFlowApi::update(std::uint16_t port, std::uint32_t queue, bool postpone
                 .actions = OwnedActions(actions),
                 .actions_template = actions_template,
                 .fails = fails_later,
-                .takes_counter = content.needs_counter,
-                .takes_aging = content.needs_aging},
+                .share = content.needs,
+                .meter = meter_of(content, actions)},
                postpone, applier(queue));
     return 0;
 }
@@ -233,7 +237,7 @@ int StrictFlowApi::query_count(std::uint16_t port, rte_flow* rule, rte_flow_quer
     if (Verdict verdict = draw_refusal(Operation::query_count)) return report(*verdict, error);
     StrictRule* found = nullptr;
     if (Verdict verdict = take_rule(rule, found)) return report(*verdict, error);
-    if (!found->has_counter) return report(*refuse(EINVAL, "counters are not available"), error);
+    if (!found->share.counter) return report(*refuse(EINVAL, "counters are not available"), error);
     // The rule is not in the table, or not yet.
     if (found->wrapped == nullptr) {
         count = {};
@@ -326,9 +330,9 @@ void StrictFlowApi::settle(StrictOperation& operation) {
         rule.state = done ? StrictRule::State::created : StrictRule::State::failed;
         break;
     case StrictOperation::Kind::update:
-        release_resources(rule.has_counter, rule.has_aging);
-        rule.has_counter = operation.takes_counter;
-        rule.has_aging = operation.takes_aging;
+        release_resources(rule.share);
+        rule.share = operation.share;
+        rule.meter = operation.meter;
         rule.actions = operation.actions_template;
         rule.state = done ? StrictRule::State::created : StrictRule::State::failed;
         break;
@@ -343,7 +347,8 @@ void StrictFlowApi::settle(StrictOperation& operation) {
 
 void StrictFlowApi::bury(StrictRule& rule) {
     rule.state = StrictRule::State::dead;
-    release_resources(rule.has_counter, rule.has_aging);
+    release_resources(rule.share);
+    rule.meter = nullptr;
     --rule.table->handles;
     if (rule.has_room) --rule.table->rules;
     rule.key.clear();
@@ -356,7 +361,7 @@ void StrictFlowApi::flush() {
         apply_destroy(0, rule);
         bury(rule);
     });
-    counters_taken_ = counters_resting_ = aging_taken_ = 0;
+    counters_taken_ = counters_resting_ = aging_taken_ = meters_taken_ = 0;
     // Starting again is a new beginning for queues that died, too.
     const StrictPorts::Configuration* configuration = ports_.configuration(*ports_.proxy());
     if (configuration == nullptr) return;

@@ -101,12 +101,29 @@ TEST_F(TestpmdPrinterTest, HeaderFieldsOfIp) {
                       "fragment_offset mask 16383 / end\n");
 }
 
+TEST_F(TestpmdPrinterTest, MeterProfiles) {
+    rte_mtr_meter_profile profile{};
+    profile.alg = RTE_MTR_SRTCM_RFC2697;
+    profile.srtcm_rfc2697 = {.cir = 125000, .cbs = 65536, .ebs = 0};
+    auto* const made = printer.add_meter_profile(0, 3, profile, error);
+    EXPECT_EQ(said(), "add port meter profile srtcm_rfc2697 0 3 125000 65536 0 0\n");
+    actions(Actions().meter(made).drop());
+    EXPECT_EQ(said(), "flow actions_template 0 create transfer actions_template_id 0 template "
+                      "meter_mark mtr_profile 3 mtr_state 1 / drop / end mask meter_mark / drop / "
+                      "end\n");
+    EXPECT_EQ(printer.remove_meter_profile(0, 3, error), 0);
+    EXPECT_EQ(said(), "del port meter profile 0 3\n");
+    EXPECT_EQ(printer.remove_meter_profile(0, 3, error), -EINVAL);
+    profile.alg = RTE_MTR_TRTCM_RFC4115;
+    EXPECT_EQ(printer.add_meter_profile(0, 4, profile, error), nullptr);
+}
+
 TEST_F(TestpmdPrinterTest, ActionsTemplates) {
     actions(Actions().count().jump(3, true));
     EXPECT_EQ(said(),
               "flow actions_template 0 create transfer actions_template_id 0 template count / jump "
               "group 3 / end mask count / jump group 4294967295 / end\n");
-    actions(Actions().decapsulate().meter().set_tag(7, 4, 8, 1).to_port(2));
+    actions(Actions().decapsulate().meter(nullptr).set_tag(7, 4, 8, 1).to_port(2));
     EXPECT_EQ(said(),
               "flow actions_template 0 create transfer actions_template_id 1 template vxlan_decap "
               "/ meter_mark / modify_field op set dst_type tag dst_tag_index 1 dst_offset 4 "

@@ -31,7 +31,7 @@ struct Describe {
     void operator()(const TenantRow& row) const {
         out << row.name << ' ' << row.vni << ' ' << row.local_vtep.to_string() << ' '
             << row.udp_port << ' ' << row.mtu << ' ' << row.learning << row.flooding
-            << row.pass_inner_vlan;
+            << row.pass_inner_vlan << row.is_protected;
         for (VtepId id : row.remote_vteps)
             out << " vtep " << id;
     }

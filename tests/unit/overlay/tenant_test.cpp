@@ -80,6 +80,7 @@ TEST_F(Tenants, RowsSayWhatTheSpecSays) {
     spec.mtu = 9000;
     spec.flooding = false;
     spec.pass_inner_vlan = true;
+    spec.is_protected = true;
     spec.max_learned = 7;
     spec.ageing_time = std::chrono::seconds(11);
     ASSERT_TRUE(state.add_tenant(spec));
@@ -94,6 +95,7 @@ TEST_F(Tenants, RowsSayWhatTheSpecSays) {
                              .learning = true,
                              .flooding = false,
                              .pass_inner_vlan = true,
+                             .is_protected = true,
                              .remote_vteps = {0, 1}};
     EXPECT_EQ(tenant->row, expected);
     EXPECT_EQ(tenant->max_learned, 7U);

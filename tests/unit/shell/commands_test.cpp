@@ -88,6 +88,19 @@ TEST_F(CommandsTest, Eswitch) {
     EXPECT_EQ(json("show eswitch").at("tables")[0].at("rules"), 12);
 }
 
+TEST_F(CommandsTest, UdpSourcePortsAgreedWithTheNic) {
+    EXPECT_THAT(run("show eswitch"), HasSubstr("udp source port  the software path's own\n"));
+    EXPECT_EQ(json("show eswitch").at("udp_source_port"), "software");
+    EXPECT_TRUE(json("show eswitch").at("why_own_source_port").is_null());
+    controller.why_own_source_port = "it is old";
+    EXPECT_THAT(run("show eswitch"),
+                HasSubstr("udp source port  the software path's own: it is old\n"));
+    EXPECT_EQ(json("show eswitch").at("why_own_source_port"), "it is old");
+    controller.source_port_agreed = true;
+    EXPECT_THAT(run("show eswitch"), HasSubstr("udp source port  agreed with the NIC\n"));
+    EXPECT_EQ(json("show eswitch").at("udp_source_port"), "nic");
+}
+
 TEST_F(CommandsTest, Explain) {
     const std::string frame = "525400000001525400000002080000";
     EXPECT_EQ(run("explain port p0 packet " + frame), "group 0 from-vm: from port 3 -> group 3\n"

@@ -70,7 +70,7 @@ class FakeController final : public control::Controller {
         vm.name = "blue1";
         vm.tenant = "blue";
         vm.allowed_macs = {mac("52:54:00:00:00:01")};
-        vm.nic = control::NicPortCounters{{9, 900}, {8, 800}};
+        vm.nic = control::NicPortCounters{{9, 900}, {8, 800}, {1, 100}};
         return {uplink, vm};
     }
     [[nodiscard]] control::FailoverReport failover() const override {
@@ -120,6 +120,8 @@ class FakeController final : public control::Controller {
         report.tables = {{"fdb", 7, 12, 1000}};
         report.entries = 13;
         report.entries_in_hardware = 12;
+        report.source_port_agreed = source_port_agreed;
+        report.why_own_source_port = why_own_source_port;
         return report;
     }
     [[nodiscard]] Expected<std::string> testpmd_program() const override {
@@ -158,6 +160,8 @@ class FakeController final : public control::Controller {
     mutable std::vector<std::string> record_of_calls;
     /// Set: the next change fails with this.
     mutable std::optional<Error> next_error;
+    bool source_port_agreed = false;
+    std::string why_own_source_port;
     std::vector<control::FdbReport> fdb_entries{
         {"blue",
          mac("52:54:00:00:00:01"),
