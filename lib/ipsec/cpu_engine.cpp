@@ -126,13 +126,20 @@ Expected<std::unique_ptr<EspEngine>> make_cpu_engine(const SaSettings& settings,
                                                      const OutboundHeaders* headers) {
     const auto device = devices.cpu_device(settings.algorithm);
     if (!device) return tl::unexpected(device.error());
+    return make_cpu_engine_on(*device, settings, devices, headers);
+}
+
+Expected<std::unique_ptr<EspEngine>> make_cpu_engine_on(std::uint8_t device,
+                                                        const SaSettings& settings,
+                                                        const CryptoDevices& devices,
+                                                        const OutboundHeaders* headers) {
     Xform xform(settings.algorithm, settings.direction, settings.key, settings.esn,
                 CryptoOperations::iv_offset);
     auto sa = LibrarySa::create(settings, xform, headers);
     if (!sa) return tl::unexpected(sa.error());
-    auto session = CryptoSession::create(*device, xform.first(), devices.session_pool());
+    auto session = CryptoSession::create(device, xform.first(), devices.session_pool());
     if (!session) return tl::unexpected(session.error());
-    const ThreadProbe* const probe = devices.probe(*device);
+    const ThreadProbe* const probe = devices.probe(device);
     if (settings.direction == Direction::outbound && !info(settings.algorithm).is_aead())
         return make<CbcOutboundEngine>(settings.name, std::move(*sa), std::move(*session), probe,
                                        RTE_SECURITY_ACTION_TYPE_NONE);

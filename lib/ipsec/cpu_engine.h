@@ -17,4 +17,10 @@ Expected<std::unique_ptr<EspEngine>> make_cpu_engine(const SaSettings& settings,
                                                      const CryptoDevices& devices,
                                                      const OutboundHeaders* headers);
 
+/// The same on a device of one's choice, which CryptoDevices::runs_on_cpu(): for measurements.
+Expected<std::unique_ptr<EspEngine>> make_cpu_engine_on(std::uint8_t device,
+                                                        const SaSettings& settings,
+                                                        const CryptoDevices& devices,
+                                                        const OutboundHeaders* headers);
+
 } // namespace sallyport::ipsec

@@ -193,6 +193,12 @@ const ThreadProbe* CryptoDevices::probe(std::uint8_t id) const {
     return nullptr;
 }
 
+bool CryptoDevices::runs_on_cpu(std::uint8_t id, Algorithm algorithm) const {
+    return std::any_of(devices_.begin(), devices_.end(), [&](const Device& device) {
+        return device.id == id && has(device.on_cpu, algorithm);
+    });
+}
+
 Expected<std::uint8_t> CryptoDevices::cpu_device(Algorithm algorithm) const {
     for (const Device& device : devices_)
         if (has(device.on_cpu, algorithm)) return device.id;

@@ -43,6 +43,8 @@ class CryptoDevices {
     /// faster one where there are two; a failure says which package is missing.
     [[nodiscard]] Expected<std::uint8_t> cpu_device(Algorithm algorithm) const;
 
+    [[nodiscard]] bool runs_on_cpu(std::uint8_t device, Algorithm algorithm) const;
+
     /// A device with queue pairs for all workers that has an algorithm, by its capabilities and a
     /// session that can be made. Our own CPU devices count only if @p any.
     [[nodiscard]] Expected<std::uint8_t> lookaside_device(Algorithm algorithm, bool any) const;
