@@ -21,6 +21,8 @@ class CpuEngine : public EspEngine {
     CpuEngine(LibrarySa sa, CryptoSession session, const ThreadProbe* probe)
         : sa_(std::move(sa)), crypto_(std::move(session)), probe_(probe) {}
 
+    [[nodiscard]] Engine kind() const final { return Engine::cpu; }
+
     Expected<void> prepare(const std::string& name, rte_security_session_action_type type) {
         session_.sa = sa_.get();
         session_.type = type;
@@ -109,11 +111,11 @@ class CbcOutboundEngine final : public CpuEngine {
     alignas(16) std::array<std::uint8_t, 16> zeros_{};
 };
 
-template<class Engine>
+template<class Kind>
 Expected<std::unique_ptr<EspEngine>> make(const std::string& name, LibrarySa sa,
                                           CryptoSession session, const ThreadProbe* probe,
                                           rte_security_session_action_type type) {
-    auto engine = std::make_unique<Engine>(std::move(sa), std::move(session), probe);
+    auto engine = std::make_unique<Kind>(std::move(sa), std::move(session), probe);
     if (auto prepared = engine->prepare(name, type); !prepared)
         return tl::unexpected(prepared.error());
     return engine;

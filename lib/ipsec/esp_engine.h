@@ -2,6 +2,8 @@
 // Where ESP's cipher runs: behind this interface all engines are alike.
 #pragma once
 
+#include "ipsec/engine.h"
+
 #include <cstdint>
 
 struct rte_mbuf;
@@ -22,11 +24,22 @@ inline constexpr std::uint16_t largest_burst = 64;
 class EspEngine {
   public:
     virtual ~EspEngine() = default;
+    [[nodiscard]] virtual Engine kind() const = 0;
 
     /// @param packets admitted by OutboundHeaders or InboundHeaders. After inbound,
     ///        RTE_MBUF_F_RX_SEC_OFFLOAD_FAILED on a refused one says that its ICV is wrong
     /// @param count 1 to largest_burst
     virtual BurstResult run(rte_mbuf** packets, std::uint16_t count) = 0;
+    /// Outbound, once the good packets of run() are whole frames: what a NIC wants to be told.
+    /// @param port index of the uplink that they will leave by, in the order given at creation
+    virtual void complete(rte_mbuf** packets, std::uint16_t count, std::uint8_t port) {
+        (void)packets, (void)count, (void)port;
+    }
+    /// Whether complete() may be called with this port.
+    [[nodiscard]] virtual bool sits_on(std::uint8_t port) const {
+        (void)port;
+        return true;
+    }
 };
 
 } // namespace sallyport::ipsec

@@ -27,6 +27,9 @@ class OutboundHeaders {
     /// follows the packet, and sets l2_len and l3_len as librte_ipsec wants them.
     /// @param octets becomes the length of the IP packet
     MaybeFault admit(rte_mbuf* packet, std::uint16_t l2_length, std::uint32_t& octets) const;
+    /// The same where the NIC does all of ESP: nothing but checks, and l2_len and l3_len.
+    MaybeFault admit_for_nic(rte_mbuf* packet, std::uint16_t l2_length,
+                             std::uint32_t& octets) const;
     /// Makes it a frame again whose IP header is right. @param l2_length as in admit()
     void finish(rte_mbuf* packet, std::uint16_t l2_length) const;
 
@@ -66,13 +69,17 @@ struct Arrival {
 /// What inbound packets need before and after the cipher.
 class InboundHeaders {
   public:
-    InboundHeaders(const SaSettings& settings, std::uint8_t scratch);
+    /// @param in_nic the NIC decrypts: librte_ipsec adds no high half of the sequence number
+    InboundHeaders(const SaSettings& settings, std::uint8_t scratch, bool in_nic);
 
     /// Checks a frame with ESP of this SA, cuts Ethernet's padding, takes UDP encapsulation off,
     /// and sets l2_len and l3_len. @param arrival all but sequence is set, where there is no fault
     MaybeFault admit(rte_mbuf* packet, std::uint16_t l2_length, Arrival& arrival) const;
     /// Makes it a frame again. @param octets becomes the length of the IP packet
     MaybeFault finish(const Arrival& arrival, std::uint16_t l2_length, std::uint32_t& octets) const;
+    /// Takes a frame that a NIC has made clear by inline protocol.
+    MaybeFault admit_from_nic(rte_mbuf* packet, std::uint16_t l2_length,
+                              std::uint32_t& octets) const;
     /// Why librte_ipsec refuses a packet whose ICV and sequence number are good: reads the trailer,
     /// which is in clear by then.
     [[nodiscard]] PacketFault trailer_fault(const rte_mbuf* packet) const;

@@ -44,12 +44,12 @@ void forget_receive_flags(rte_mbuf* packet) {
 
 } // namespace
 
-InboundHeaders::InboundHeaders(const SaSettings& settings, std::uint8_t scratch)
+InboundHeaders::InboundHeaders(const SaSettings& settings, std::uint8_t scratch, bool in_nic)
     : spi_(rte_cpu_to_be_32(settings.spi)), mode_(settings.mode),
       inner_(settings.mode == Mode::tunnel ? settings.inner_family : settings.local.family),
       outer_(settings.local.family), udp_(settings.udp), block_(info(settings.algorithm).block),
       iv_(info(settings.algorithm).iv), icv_(info(settings.algorithm).icv),
-      sequence_high_(settings.esn ? 4 : 0), scratch_(scratch) {}
+      sequence_high_(settings.esn && !in_nic ? 4 : 0), scratch_(scratch) {}
 
 MaybeFault InboundHeaders::admit(rte_mbuf* packet, std::uint16_t l2_length,
                                  Arrival& arrival) const {
@@ -133,6 +133,21 @@ MaybeFault InboundHeaders::finish_tunnel(const Arrival& arrival, std::uint16_t l
     packet->l3_len = inner.header;
     forget_receive_flags(packet);
     octets = inner.length;
+    return std::nullopt;
+}
+
+MaybeFault InboundHeaders::admit_from_nic(rte_mbuf* packet, std::uint16_t l2_length,
+                                          std::uint32_t& octets) const {
+    if ((packet->ol_flags & RTE_MBUF_F_RX_SEC_OFFLOAD_FAILED) != 0) return PacketFault::bad_icv;
+    // Clear on the wire already, whatever the caller takes it for.
+    if ((packet->ol_flags & RTE_MBUF_F_RX_SEC_OFFLOAD) == 0) return PacketFault::malformed;
+    if (packet->data_len <= l2_length) return PacketFault::malformed;
+    const IpPacket ip = parse_ip(octets_of(packet) + l2_length, packet->data_len - l2_length);
+    if (!ip.whole || ip.family != inner_) return PacketFault::malformed;
+    packet->l2_len = l2_length;
+    packet->l3_len = ip.header;
+    forget_receive_flags(packet);
+    octets = ip.length;
     return std::nullopt;
 }
 

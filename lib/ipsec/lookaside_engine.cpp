@@ -24,6 +24,8 @@ class LookasideEngine final : public EspEngine {
         : sa_(std::move(sa)), crypto_(std::move(session)), queue_pair_(queue_pair),
           patience_(rte_get_tsc_hz()) {}
 
+    [[nodiscard]] Engine kind() const override { return Engine::lookaside; }
+
     Expected<void> prepare(const std::string& name) {
         session_.sa = sa_.get();
         session_.type = RTE_SECURITY_ACTION_TYPE_NONE;

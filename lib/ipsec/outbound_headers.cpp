@@ -95,6 +95,21 @@ MaybeFault OutboundHeaders::admit(rte_mbuf* packet, std::uint16_t l2_length,
     return std::nullopt;
 }
 
+MaybeFault OutboundHeaders::admit_for_nic(rte_mbuf* packet, std::uint16_t l2_length,
+                                          std::uint32_t& octets) const {
+    if (!is_suitable(packet)) return PacketFault::unsuitable_buffer;
+    if (packet->data_len <= l2_length) return PacketFault::malformed;
+    const IpPacket ip = parse_ip(octets_of(packet) + l2_length, packet->data_len - l2_length);
+    if (!ip.whole || ip.family != inner_) return PacketFault::malformed;
+    if (mode_ == Mode::transport && (ip.fragment || is_hop_by_hop_or_routing(ip.protocol)))
+        return PacketFault::malformed;
+    octets = ip.length;
+    set_length(packet, l2_length + ip.length);
+    packet->l2_len = l2_length;
+    packet->l3_len = ip.header;
+    return std::nullopt;
+}
+
 void OutboundHeaders::finish_udp(rte_mbuf* packet, std::uint8_t* ip,
                                  std::uint16_t ip_length) const {
     auto* const udp = reinterpret_cast<rte_udp_hdr*>(ip + ip_length);

@@ -37,6 +37,10 @@ struct SaSession::Burst {
 
 namespace {
 
+bool is_in_nic(Engine engine) {
+    return engine == Engine::inline_protocol || engine == Engine::inline_crypto;
+}
+
 BurstResult refuse_all(PacketFault fault, PacketFault* faults, std::uint16_t count,
                        SaCounters& counters) {
     std::fill_n(faults, count, fault);
@@ -53,7 +57,7 @@ bool reached(std::uint64_t value, std::uint64_t limit) {
 SaSession::SaSession(SaSettings settings, std::unique_ptr<EspEngine> engine)
     : settings_(std::move(settings)), engine_(std::move(engine)),
       outbound_(settings_, scratch_of(info(settings_.algorithm))),
-      inbound_(settings_, scratch_of(info(settings_.algorithm))),
+      inbound_(settings_, scratch_of(info(settings_.algorithm)), is_in_nic(engine_->kind())),
       window_(settings_.replay_window, settings_.first_sequence), next_(settings_.first_sequence),
       newest_(settings_.first_sequence - 1),
       bound_(settings_.sequence_bound == 0 ? std::numeric_limits<std::uint64_t>::max()
@@ -115,15 +119,19 @@ void SaSession::count(std::uint64_t packets, std::uint64_t octets) {
 }
 
 BurstResult SaSession::protect(rte_mbuf** packets, PacketFault* faults, std::uint16_t count,
-                               std::uint16_t l2_length) {
+                               std::uint16_t l2_length, std::uint8_t port) {
     if (is_over()) return refuse_all(PacketFault::lifetime_over, faults, count, counters_);
+    if (!engine_->sits_on(port))
+        return refuse_all(PacketFault::engine_failure, faults, count, counters_);
+    const bool whole_in_nic = engine_->kind() == Engine::inline_protocol;
     Burst burst;
     PacketFault no_number{};
     const std::uint64_t numbers = numbers_left(no_number);
     std::uint64_t octets = 0;
     for (std::uint16_t i = 0; i < count; ++i) {
         std::uint32_t length = 0;
-        MaybeFault fault = outbound_.admit(packets[i], l2_length, length);
+        MaybeFault fault = whole_in_nic ? outbound_.admit_for_nic(packets[i], l2_length, length)
+                                        : outbound_.admit(packets[i], l2_length, length);
         if (!fault && burst.count >= numbers) fault = no_number;
         if (!fault && exceeds(burst.count + 1U, octets + length))
             fault = PacketFault::lifetime_over;
@@ -139,8 +147,9 @@ BurstResult SaSession::protect(rte_mbuf** packets, PacketFault* faults, std::uin
     // Used up whatever comes of them: a number that may have been on the wire is not used again.
     next_.store(next_.load(std::memory_order_relaxed) + burst.count, std::memory_order_relaxed);
     const BurstResult done = engine_->run(burst.under_way.data(), burst.count);
-    for (std::uint16_t i = 0; i < done.good; ++i)
+    for (std::uint16_t i = 0; i < done.good && !whole_in_nic; ++i)
         outbound_.finish(burst.under_way[i], l2_length);
+    engine_->complete(burst.under_way.data(), done.good, port);
     for (std::uint16_t i = 0; i < done.refused; ++i)
         burst.refuse(burst.under_way[done.good + i], PacketFault::engine_failure);
     counters_.of(PacketFault::engine_failure).add(burst.count - done.good - done.refused);
@@ -149,8 +158,11 @@ BurstResult SaSession::protect(rte_mbuf** packets, PacketFault* faults, std::uin
 }
 
 PacketFault SaSession::refusal(const Arrival& arrival) const {
-    if ((arrival.packet->ol_flags & RTE_MBUF_F_RX_SEC_OFFLOAD_FAILED) != 0)
-        return PacketFault::bad_icv;
+    const std::uint64_t flags = arrival.packet->ol_flags;
+    if ((flags & RTE_MBUF_F_RX_SEC_OFFLOAD_FAILED) != 0) return PacketFault::bad_icv;
+    // Not decrypted by the NIC that should have: not authenticated either.
+    if (engine_->kind() == Engine::inline_crypto && (flags & RTE_MBUF_F_RX_SEC_OFFLOAD) == 0)
+        return PacketFault::engine_failure;
     switch (window_.check(arrival.sequence)) {
     case ReplayWindow::Verdict::replayed:
         return PacketFault::replayed;
@@ -176,21 +188,47 @@ MaybeFault SaSession::accept(const Arrival& arrival, std::uint16_t l2_length,
     return std::nullopt;
 }
 
+MaybeFault SaSession::admit(rte_mbuf* packet, std::uint16_t l2_length, Arrival& arrival) const {
+    if (const MaybeFault fault = inbound_.admit(packet, l2_length, arrival)) return fault;
+    // librte_ipsec takes it for a failure of our cipher.
+    if (!is_in_nic(engine_->kind())) packet->ol_flags &= ~RTE_MBUF_F_RX_SEC_OFFLOAD_FAILED;
+    arrival.sequence = settings_.esn ? window_.whole(arrival.low_sequence) : arrival.low_sequence;
+    const ReplayWindow::Verdict verdict = window_.check(arrival.sequence);
+    if (verdict == ReplayWindow::Verdict::replayed) return PacketFault::replayed;
+    if (verdict == ReplayWindow::Verdict::outside) return PacketFault::outside_window;
+    return std::nullopt;
+}
+
+BurstResult SaSession::take_from_nic(rte_mbuf** packets, PacketFault* faults, std::uint16_t count,
+                                     std::uint16_t l2_length) {
+    Burst burst;
+    std::uint64_t octets = 0;
+    for (std::uint16_t i = 0; i < count; ++i) {
+        std::uint32_t length = 0;
+        MaybeFault fault = inbound_.admit_from_nic(packets[i], l2_length, length);
+        if (!fault && exceeds(burst.count + 1U, octets + length))
+            fault = PacketFault::lifetime_over;
+        if (fault) {
+            burst.refuse(packets[i], *fault);
+            continue;
+        }
+        octets += length;
+        burst.under_way[burst.count++] = packets[i];
+    }
+    this->count(burst.count, octets);
+    return burst.hand_back(packets, faults, burst.count, counters_);
+}
+
 BurstResult SaSession::unprotect(rte_mbuf** packets, PacketFault* faults, std::uint16_t count,
                                  std::uint16_t l2_length) {
     if (is_over()) return refuse_all(PacketFault::lifetime_over, faults, count, counters_);
+    if (engine_->kind() == Engine::inline_protocol)
+        return take_from_nic(packets, faults, count, l2_length);
     Burst burst;
     std::array<Arrival, largest_burst> arrivals;
     for (std::uint16_t i = 0; i < count; ++i) {
         Arrival& arrival = arrivals[burst.count];
-        MaybeFault fault = inbound_.admit(packets[i], l2_length, arrival);
-        if (!fault) {
-            arrival.sequence =
-                settings_.esn ? window_.whole(arrival.low_sequence) : arrival.low_sequence;
-            const ReplayWindow::Verdict verdict = window_.check(arrival.sequence);
-            if (verdict == ReplayWindow::Verdict::replayed) fault = PacketFault::replayed;
-            if (verdict == ReplayWindow::Verdict::outside) fault = PacketFault::outside_window;
-        }
+        const MaybeFault fault = admit(packets[i], l2_length, arrival);
         if (fault)
             burst.refuse(packets[i], *fault);
         else

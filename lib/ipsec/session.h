@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/error.h"
+#include "ipsec/engine.h"
 #include "ipsec/esp_engine.h"
 #include "ipsec/esp_headers.h"
 #include "ipsec/packet_fault.h"
@@ -42,8 +43,10 @@ class SaSession {
     /// @param faults room for @p count; why refused packets are, at the same index
     /// @param count at most largest_burst
     /// @param l2_length octets of the Ethernet header, with tags
+    /// @param port index of the uplink they will leave by; counts with inline engines only. With
+    ///        inline protocol the frames stay in clear until the NIC has them
     BurstResult protect(rte_mbuf** packets, PacketFault* faults, std::uint16_t count,
-                        std::uint16_t l2_length);
+                        std::uint16_t l2_length, std::uint8_t port = 0);
 
     /// Inbound (RFC 4303 section 3.4): frames with ESP of this SA, whose SPI and destination the
     /// caller has looked up, become frames with the packet in clear. The caller checks that packet
@@ -52,6 +55,7 @@ class SaSession {
     BurstResult unprotect(rte_mbuf** packets, PacketFault* faults, std::uint16_t count,
                           std::uint16_t l2_length);
 
+    [[nodiscard]] Engine engine() const { return engine_->kind(); }
     /// Without the key.
     [[nodiscard]] const SaSettings& settings() const { return settings_; }
     [[nodiscard]] const SaCounters& counters() const { return counters_; }
@@ -79,6 +83,9 @@ class SaSession {
     [[nodiscard]] std::uint64_t numbers_left(PacketFault& reason) const;
     [[nodiscard]] bool exceeds(std::uint64_t packets, std::uint64_t octets) const;
     void count(std::uint64_t packets, std::uint64_t octets);
+    MaybeFault admit(rte_mbuf* packet, std::uint16_t l2_length, Arrival& arrival) const;
+    BurstResult take_from_nic(rte_mbuf** packets, PacketFault* faults, std::uint16_t count,
+                              std::uint16_t l2_length);
     MaybeFault accept(const Arrival& arrival, std::uint16_t l2_length, std::uint64_t& packets,
                       std::uint64_t& octets);
     PacketFault refusal(const Arrival& arrival) const;
