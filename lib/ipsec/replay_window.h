@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The anti-replay window of RFC 4303 section 3.4.3, as a ring of bits (RFC 6479). Our own, since
-// librte_ipsec's ring of a window of 128, 256, ... has no spare word: the word it clears for new
-// numbers still stands for old ones inside the window, which are then taken again. It also tells
-// "replayed" from "outside the window", which librte_ipsec does not.
+// librte_ipsec's (22.11 to 25.11) forgets: it keeps a bit of 64 in a variable of 32, so that half
+// of the numbers are never marked, and a ring of 128, 256, ... has no spare word, so that the one
+// it clears for new numbers still stands for old ones inside the window. Of packets sent twice it
+// took 32 of 62 with a window of 64, and 541 of 1022 with 1024. Nor does it tell "replayed" from
+// "outside the window".
 #pragma once
 
 #include <algorithm>

@@ -199,6 +199,20 @@ TEST_F(InlineTest, WhatTheNicDecryptsIsTaken) {
     }
 }
 
+// Right in all but that nobody encrypted it: librte_ipsec would take it.
+TEST_F(InlineTest, AnEspPacketInClearIsNotTaken) {
+    offer(crypto_action, Mode::transport);
+    const auto outbound = install({}, Direction::outbound);
+    const auto inbound = install({}, Direction::inbound);
+    rte_mbuf* packet = make_packet(clear_frame(IpFamily::ipv4, 100));
+    PacketFault fault{};
+    ASSERT_EQ(outbound.session->protect(&packet, &fault, 1, l2).good, 1);
+    EXPECT_EQ(inbound.session->unprotect(&packet, &fault, 1, l2).good, 0);
+    EXPECT_EQ(fault, PacketFault::engine_failure);
+    EXPECT_EQ(inbound.session->newest_sequence(), 0U);
+    rte_pktmbuf_free(packet);
+}
+
 TEST_F(InlineTest, InlineProtocolLeavesTheFrameToTheNic) {
     offer(protocol_action, Mode::transport);
     const auto outbound = install({}, Direction::outbound, {}, false);
