@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The lookaside engine, on the queue pairs of the Multi-Buffer library's devices and on OpenSSL's
-// where DPDK has it: the same packets as on the CPU.
+// The lookaside engine, on the queue pairs of the Multi-Buffer library's devices: the same packets
+// as on the CPU.
 #include "ipsec/lookaside_engine.h"
 #include "lab.h"
 
