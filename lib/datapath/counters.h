@@ -2,10 +2,10 @@
 // Counters that one worker writes and the control thread reads.
 #pragma once
 
+#include "base/counter.h"
 #include "datapath/drop_reason.h"
 
 #include <array>
-#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -14,18 +14,7 @@
 
 namespace sallyport::datapath {
 
-/// Written by one worker only, so that adding needs no atomic read-modify-write.
-class Counter {
-  public:
-    void add(std::uint64_t count) {
-        value_.store(value_.load(std::memory_order_relaxed) + count, std::memory_order_relaxed);
-    }
-    [[nodiscard]] std::uint64_t read() const { return value_.load(std::memory_order_relaxed); }
-
-  private:
-    std::atomic<std::uint64_t> value_{0};
-};
-
+using base::Counter;
 using DropCounters = std::array<Counter, drop_reason_count>;
 
 /// Of one tenant, of one worker.

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// An Ethernet port whose NIC does IPsec (rte_security), and what its driver says it can do.
+#pragma once
+
+#include "base/error.h"
+#include "ipsec/engine.h"
+#include "ipsec/sa.h"
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include <rte_security.h>
+
+struct rte_mempool;
+
+namespace sallyport::ipsec {
+
+/// Control thread. Behind an interface, so that tests can be the NIC.
+class SecurityPort {
+  public:
+    virtual ~SecurityPort() = default;
+    [[nodiscard]] virtual std::string name() const = 0;
+    /// The driver's context, of type rte_security_ctx; null: the NIC does no IPsec.
+    [[nodiscard]] virtual void* context() const = 0;
+    /// Makes received packets of an SA go through a session (RTE_FLOW_ACTION_TYPE_SECURITY).
+    /// @return a handle for unsteer()
+    virtual Expected<void*> steer(const SaSettings& settings, void* session) = 0;
+    virtual void unsteer(void* handle) = 0;
+};
+
+/// A port of DPDK, configured with RTE_ETH_RX_OFFLOAD_SECURITY and RTE_ETH_TX_OFFLOAD_SECURITY and
+/// started by its owner, whom it must not outlive.
+std::unique_ptr<SecurityPort> make_security_port(std::uint16_t id, std::string name);
+
+/// What a port's driver offers for an SA, or why it does not.
+struct SecurityOffer {
+    /// Null: nothing.
+    const rte_security_capability* capability = nullptr;
+    /// Words for an operator; empty if there is an offer.
+    std::string reason;
+};
+
+/// @param engine inline_protocol or inline_crypto
+SecurityOffer find_offer(const SecurityPort& port, Engine engine, const SaSettings& settings);
+
+/// A session of the driver with its rule; both gone with it. Control thread.
+class SecuritySession {
+  public:
+    /// @param userdata what the driver puts into the metadata of packets received by inline
+    /// protocol
+    static Expected<std::unique_ptr<SecuritySession>>
+    create(SecurityPort& port, Engine engine, const SaSettings& settings, void* userdata);
+    ~SecuritySession();
+    SecuritySession(const SecuritySession&) = delete;
+    SecuritySession& operator=(const SecuritySession&) = delete;
+
+    [[nodiscard]] void* get() const { return session_; }
+    [[nodiscard]] void* context() const { return context_; }
+    /// The driver wants rte_security_set_pkt_metadata() for packets to send.
+    [[nodiscard]] bool needs_metadata() const { return needs_metadata_; }
+
+  private:
+    explicit SecuritySession(SecurityPort& port) : port_(port), context_(port.context()) {}
+
+    SecurityPort& port_;
+    void* context_;
+    rte_mempool* pool_ = nullptr;
+    void* session_ = nullptr;
+    void* rule_ = nullptr;
+    bool needs_metadata_ = false;
+};
+
+} // namespace sallyport::ipsec
