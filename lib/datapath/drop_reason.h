@@ -34,6 +34,9 @@ namespace sallyport::datapath {
     /* to the underlay */                                                                              \
     X(next_hop_unresolved,      "next-hop-unresolved",      "no route or no MAC address for the remote vtep") \
     X(no_sa,                    "no-sa",                    "protected tenant without an SA to the remote vtep") \
+    X(sequence_exhausted,       "sequence-exhausted",       "no ESP sequence number is left under the key") \
+    X(sequence_not_reserved,    "sequence-not-reserved",    "the next ESP sequence number is not safe to use yet: the state file lags") \
+    X(no_room,                  "esp-no-room",              "buffer or IP length has no room for what ESP adds") \
     X(no_active_uplink,         "no-active-uplink",         "both uplinks are down")                   \
     /* from the underlay */                                                                            \
     X(backup_uplink,            "backup-uplink",            "received on the uplink that is not active") \
@@ -49,6 +52,17 @@ namespace sallyport::datapath {
     X(vni_wrong_vtep,           "vni-wrong-vtep",           "the VNI's tenant has another local vtep or UDP port") \
     X(vtep_unknown,             "vtep-unknown",             "source is no remote vtep of the VNI's tenant") \
     X(clear_text,               "clear-text",               "in clear for a protected tenant (RFC 4301 5.2)") \
+    X(unknown_spi,              "unknown-spi",              "ESP for a protected tenant's vtep by an SPI that nobody has") \
+    X(selector_mismatch,        "selector-mismatch",        "what came out of ESP is not the VXLAN that the SA is for (RFC 4301 5.2)") \
+    X(bad_icv,                  "bad-icv",                  "ESP with a wrong ICV: damaged, forged, or another key") \
+    X(replayed,                 "replayed",                 "ESP sequence number was taken before")   \
+    X(outside_window,           "outside-window",           "ESP sequence number older than the replay window") \
+    X(bad_padding,              "bad-padding",              "ESP with a right ICV, but padding or next header wrong (RFC 4303 2.4)") \
+    X(dummy,                    "dummy",                    "ESP dummy packet (RFC 4303 2.6)")         \
+    X(malformed,                "esp-malformed",            "not a packet that the SA takes: headers or a length wrong") \
+    X(unsuitable_buffer,        "esp-unsuitable-buffer",    "ESP in several buffers, or in one that is shared") \
+    X(lifetime_over,            "lifetime-over",            "the SA's hard lifetime is over")           \
+    X(engine_failure,           "engine-failure",           "the crypto device or NIC failed")         \
     X(ecn_invalid,              "ecn-invalid",              "outer CE on a not-ECN-capable inner packet (RFC 6040)") \
     X(host_port_absent,         "host-port-absent",         "for Linux, but there is no host port")    \
     /* ports */                                                                                        \

@@ -17,19 +17,23 @@ namespace sallyport::datapath {
 inline constexpr std::uint16_t from_underlay = 0xffff;
 inline constexpr std::uint16_t no_tenant = 0xffff;
 
+/// What a packet that was left to another worker is there for.
+enum class Stage : std::uint8_t { send, open, protect };
+
 struct PacketMeta {
     /// TenantId; no_tenant where none is known (yet).
     std::uint16_t tenant;
     /// VmPortId the frame came from, or from_underlay.
     std::uint16_t source_port;
-    /// Tunnel index: the one it came by, then the one it leaves by.
+    /// Tunnel index: the one it came by, then the one it leaves by. Of ESP that was not opened yet,
+    /// the SPI.
     std::uint32_t tunnel;
     /// DPDK port id to send by.
     std::uint16_t out_port;
     DropReason reason;
     std::uint8_t traffic_class;
     net::L3 l3;
-    std::uint8_t unused;
+    Stage stage;
     /// From the inner Ethernet header.
     std::uint16_t l3_offset;
     std::uint32_t flow_hash;

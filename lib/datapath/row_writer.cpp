@@ -10,16 +10,6 @@ namespace sallyport::datapath {
 
 namespace {
 
-template<class Key>
-Key tunnel_key(const overlay::TenantRow& tenant, const overlay::VtepRow& vtep) {
-    Key key{};
-    std::copy_n(vtep.address.octets.begin(), key.source.size(), key.source.begin());
-    std::copy_n(tenant.local_vtep.octets.begin(), key.destination.size(), key.destination.begin());
-    key.vni = tenant.vni;
-    key.udp_port = tenant.udp_port;
-    return key;
-}
-
 bool same_segment(const overlay::TenantRow& left, const overlay::TenantRow& right) {
     return left.vni == right.vni && left.local_vtep == right.local_vtep
            && left.udp_port == right.udp_port;
@@ -38,6 +28,8 @@ RowWriter::RowWriter(Tables& tables, RcuDomain& domain, const SoftwarePathSettin
     free_tunnels_.reserve(tunnel_vteps_.size());
     for (auto tunnel = static_cast<std::uint32_t>(tunnel_vteps_.size()); tunnel > 0; --tunnel)
         free_tunnels_.push_back(tunnel - 1);
+    for (auto number = static_cast<std::uint32_t>(tables.inbound_sas.size()); number > 0; --number)
+        free_sa_numbers_.push_back(number - 1);
 }
 
 Expected<void> RowWriter::apply(std::span<const overlay::RowChange> changes, std::size_t* applied) {
@@ -150,6 +142,8 @@ void RowWriter::remove_tunnel(Tenant& tenant, overlay::VtepId vtep_id) {
     const auto found = tenant.tunnels.find(vtep_id);
     const std::uint32_t tunnel = found->second;
     Vtep& vtep = vteps_.at(vtep_id);
+    remove_inbound_sas_of(tunnel);
+    tenant.outbound_sas.erase(vtep_id);
     remove_key(tenant, vtep.row);
     tables_.tunnels.publish(tunnel, nullptr);
     tenant.tunnels.erase(found);
@@ -162,8 +156,10 @@ void RowWriter::remove_tunnel(Tenant& tenant, overlay::VtepId vtep_id) {
 
 void RowWriter::publish_tunnel(const Tenant& tenant, const overlay::VtepRow& vtep,
                                std::uint32_t tunnel) {
-    tables_.tunnels.publish(
-        tunnel, std::make_unique<const TunnelView>(make_tunnel_view(tenant.row, vtep, settings_)));
+    auto view = std::make_unique<TunnelView>(make_tunnel_view(tenant.row, vtep, settings_));
+    if (const auto sas = tenant.outbound_sas.find(vtep.id); sas != tenant.outbound_sas.end())
+        view->outbound_sas = sas->second;
+    tables_.tunnels.publish(tunnel, std::move(view));
 }
 
 Expected<void> RowWriter::put_key(const Tenant& tenant, const overlay::VtepRow& vtep,
@@ -353,6 +349,9 @@ void RowWriter::publish_local_endpoints() {
     for (const auto& [endpoint, uses] : endpoint_uses_)
         view->endpoints.push_back(endpoint);
     view->segments = segments_;
+    for (const auto& [spi, sa] : inbound_sas_)
+        view->protected_vteps.push_back(sa.vtep);
+    std::sort(view->protected_vteps.begin(), view->protected_vteps.end());
     tables_.local_endpoints.publish(0, std::move(view));
 }
 

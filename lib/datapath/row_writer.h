@@ -35,6 +35,13 @@ class RowWriter {
 
     [[nodiscard]] bool is_metered(overlay::VmPortId id) const;
 
+    // As SoftwarePath's.
+    Expected<void> set_outbound_sas(overlay::TenantId tenant, overlay::VtepId vtep,
+                                    std::span<const std::shared_ptr<ipsec::SaSession>> sessions);
+    Expected<void> add_inbound_sa(overlay::TenantId tenant, overlay::VtepId vtep,
+                                  std::shared_ptr<ipsec::SaSession> session);
+    void remove_inbound_sa(std::uint32_t spi);
+
     /// The remote vtep at the far end of a tunnel; absent: removed meanwhile.
     [[nodiscard]] std::optional<overlay::VtepId> vtep_of_tunnel(std::uint32_t tunnel) const;
 
@@ -42,6 +49,7 @@ class RowWriter {
     struct Tenant {
         overlay::TenantRow row;
         std::map<overlay::VtepId, std::uint32_t> tunnels;
+        std::map<overlay::VtepId, std::vector<WorkerSa>> outbound_sas;
         std::vector<overlay::VmPortId> vm_ports;
     };
 
@@ -69,6 +77,8 @@ class RowWriter {
     void add_segment(const overlay::TenantRow& row);
     void remove_segment(const overlay::TenantRow& row);
     void publish_local_endpoints();
+    Expected<std::uint32_t> find_tunnel(overlay::TenantId tenant, overlay::VtepId vtep) const;
+    void remove_inbound_sas_of(std::uint32_t tunnel);
     /// Stations that workers have reported, and that nobody has taken yet.
     void forget_learned(overlay::TenantId tenant);
 
@@ -100,6 +110,16 @@ class RowWriter {
     /// Kept in order as tenants come and go, so that publishing is a copy and no sort.
     std::map<LocalEndpoint, unsigned> endpoint_uses_;
     std::vector<LocalEndpointsView::Segment> segments_;
+    struct InboundSa {
+        std::uint32_t number = 0;
+        std::uint32_t tunnel = 0;
+        net::IpAddress vtep;
+    };
+    /// By SPI.
+    std::map<std::uint32_t, InboundSa> inbound_sas_;
+    std::vector<std::uint32_t> free_sa_numbers_;
+    /// Spreads SAs over the workers.
+    std::uint16_t next_sa_worker_ = 0;
     bool local_endpoints_changed_ = false;
 };
 

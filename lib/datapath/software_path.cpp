@@ -61,6 +61,10 @@ Expected<void> SoftwarePath::Implementation::create_shared(const std::string& pr
     auto key6 = TunnelTable<TunnelKey6>::create(domain, settings.tunnels, prefix + "tunnels6");
     if (!key6) return tl::unexpected(key6.error());
     tables.tunnels_by_key6 = std::move(*key6);
+    auto by_spi = TunnelTable<SpiKey>::create(
+        domain, static_cast<std::uint32_t>(tables.inbound_sas.size()), prefix + "spis");
+    if (!by_spi) return tl::unexpected(by_spi.error());
+    tables.inbound_sas_by_spi = std::move(*by_spi);
 
     tables.source_port_first = settings.source_port_first;
     tables.source_port_count =
@@ -219,6 +223,19 @@ Expected<void> SoftwarePath::apply(std::span<const overlay::RowChange> changes,
         self.ports->set_metered(row.id, self.rows.is_metered(row.id));
     });
     return done;
+}
+
+Expected<void>
+SoftwarePath::set_outbound_sas(overlay::TenantId tenant, overlay::VtepId vtep,
+                               std::span<const std::shared_ptr<ipsec::SaSession>> sessions) {
+    return implementation_->rows.set_outbound_sas(tenant, vtep, sessions);
+}
+Expected<void> SoftwarePath::add_inbound_sa(overlay::TenantId tenant, overlay::VtepId vtep,
+                                            std::shared_ptr<ipsec::SaSession> session) {
+    return implementation_->rows.add_inbound_sa(tenant, vtep, std::move(session));
+}
+void SoftwarePath::remove_inbound_sa(std::uint32_t spi) {
+    implementation_->rows.remove_inbound_sa(spi);
 }
 
 std::optional<std::chrono::seconds> SoftwarePath::idle_time(overlay::TenantId tenant,

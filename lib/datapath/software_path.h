@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "datapath/drop_reason.h"
 #include "datapath/port.h"
+#include "ipsec/session.h"
 #include "net/encap_entropy.h"
 #include "overlay/path.h"
 
@@ -115,6 +116,18 @@ class SoftwarePath final : public overlay::Path {
 
     /// Sends one whole Ethernet frame (no FCS) by an uplink, active or not. Copied.
     Expected<void> inject(overlay::UplinkIndex uplink, std::span<const std::uint8_t> frame);
+
+    /// The SAs by which a protected tenant's packets go to a remote vtep, in place of those before.
+    /// A worker has one of its own where there are as many; else some share one worker's. None:
+    /// they are dropped as no-sa. When it returns, no worker calls the former sessions any more.
+    Expected<void> set_outbound_sas(overlay::TenantId tenant, overlay::VtepId vtep,
+                                    std::span<const std::shared_ptr<ipsec::SaSession>> sessions);
+    /// Takes ESP of the SA's SPI from now on, for VXLAN of that tenant from that vtep and nothing
+    /// else. Goes with the tenant's row, or the vtep's place in it.
+    Expected<void> add_inbound_sa(overlay::TenantId tenant, overlay::VtepId vtep,
+                                  std::shared_ptr<ipsec::SaSession> session);
+    /// When it returns, no worker calls the session any more. Unknown SPIs are no failure.
+    void remove_inbound_sa(std::uint32_t spi);
 
     // overlay::Path
     Expected<void> apply(std::span<const overlay::RowChange> changes,

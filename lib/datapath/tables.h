@@ -20,6 +20,7 @@
 namespace sallyport::datapath {
 
 inline constexpr int no_uplink = -1;
+inline constexpr std::size_t most_inbound_sas = 16384;
 
 /// What a worker tells the control thread of a station; rte_ring elements are whole words.
 struct LearnRecord {
@@ -41,19 +42,22 @@ struct Tables {
     Tables(RcuDomain& domain, std::size_t tenants_size, std::size_t tunnels_size)
         : ports(domain, RTE_MAX_ETHPORTS), vm_ports(domain, most_vm_ports),
           tenants(domain, tenants_size), tunnels(domain, tunnels_size),
-          next_hops(domain, tunnels_size), local_endpoints(domain, 1) {}
+          next_hops(domain, tunnels_size), inbound_sas(domain, most_inbound_sas),
+          local_endpoints(domain, 1) {}
 
     RcuArray<PortView> ports;
     RcuArray<VmPortView> vm_ports;
     RcuArray<TenantView> tenants;
     RcuArray<TunnelView> tunnels;
     RcuArray<NextHopView> next_hops;
+    RcuArray<InboundSaView> inbound_sas;
     /// One element.
     RcuArray<LocalEndpointsView> local_endpoints;
 
     std::unique_ptr<FdbTable> fdb;
     std::unique_ptr<TunnelTable<TunnelKey4>> tunnels_by_key4;
     std::unique_ptr<TunnelTable<TunnelKey6>> tunnels_by_key6;
+    std::unique_ptr<TunnelTable<SpiKey>> inbound_sas_by_spi;
 
     /// Failover is this one store.
     std::atomic<int> active_uplink{no_uplink};

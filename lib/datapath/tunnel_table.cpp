@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "datapath/tunnel_table.h"
 
+#include "datapath/sa_views.h"
+
 #include <rte_errno.h>
 #include <rte_hash_crc.h>
 
@@ -65,5 +67,6 @@ std::uint64_t TunnelTable<Key>::lookup(const Key* keys, std::uint32_t count,
 
 template class TunnelTable<TunnelKey4>;
 template class TunnelTable<TunnelKey6>;
+template class TunnelTable<SpiKey>;
 
 } // namespace sallyport::datapath

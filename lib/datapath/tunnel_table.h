@@ -6,9 +6,12 @@
 #include "base/error.h"
 #include "datapath/rcu.h"
 #include "net/ip_address.h"
+#include "net/outer.h"
+#include "overlay/row.h"
 
 #include <array>
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <string>
 
@@ -62,5 +65,27 @@ class TunnelTable {
 
 extern template class TunnelTable<TunnelKey4>;
 extern template class TunnelTable<TunnelKey6>;
+
+/// The key of what comes from that vtep for that tenant. @tparam Key of the vtep's family
+template<class Key>
+Key tunnel_key(const overlay::TenantRow& tenant, const overlay::VtepRow& vtep) {
+    Key key{};
+    std::copy_n(vtep.address.octets.begin(), key.source.size(), key.source.begin());
+    std::copy_n(tenant.local_vtep.octets.begin(), key.destination.size(), key.destination.begin());
+    key.vni = tenant.vni;
+    key.udp_port = tenant.udp_port;
+    return key;
+}
+
+/// The key of a packet whose outer headers were parsed. @tparam Key of the packet's family
+template<class Key>
+Key tunnel_key(const net::Outer& outer) {
+    Key key{};
+    std::memcpy(key.source.data(), outer.source, key.source.size());
+    std::memcpy(key.destination.data(), outer.destination, key.destination.size());
+    key.vni = outer.vni;
+    key.udp_port = outer.destination_port;
+    return key;
+}
 
 } // namespace sallyport::datapath

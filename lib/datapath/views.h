@@ -4,6 +4,7 @@
 
 #include "datapath/meter.h"
 #include "datapath/port.h"
+#include "datapath/sa_views.h"
 #include "net/ip_address.h"
 #include "overlay/row.h"
 
@@ -82,6 +83,8 @@ struct TunnelView {
     std::uint32_t ipv4_sum = 0;
     std::optional<overlay::NextHopId> next_hop;
     overlay::VtepId vtep = 0;
+    /// By the worker's index, over again where there are fewer.
+    std::vector<WorkerSa> outbound_sas;
 };
 
 /// By NextHopId.
@@ -111,6 +114,8 @@ struct LocalEndpointsView {
         LocalEndpoint endpoint;
     };
     std::vector<Segment> segments; // sorted by vni
+    /// ESP to these is ours, to other addresses Linux's.
+    std::vector<net::IpAddress> protected_vteps; // sorted
 };
 
 } // namespace sallyport::datapath

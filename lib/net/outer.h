@@ -10,10 +10,13 @@
 namespace sallyport::net {
 
 enum class OuterKind : std::uint8_t {
-    /// Not UDP over IP, or a fragment that is not the first: nothing VXLAN could be recognised by.
+    /// Neither UDP nor ESP over IP, or a fragment that is not the first: nothing VXLAN could be
+    /// recognised by.
     other,
     /// UDP; the members of Outer below are set.
     udp,
+    /// ESP over IP, a first fragment included (RFC 4303).
+    esp,
     /// Says IP, but its header or a length is wrong.
     malformed,
 };
@@ -27,6 +30,7 @@ struct Outer {
     /// DSCP and ECN.
     std::uint8_t traffic_class = 0;
     std::uint16_t ip_offset = 0;
+    /// Of UDP, or of ESP by itself.
     std::uint16_t udp_offset = 0;
     /// End of the IP packet: octets beyond are Ethernet padding.
     std::uint32_t end = 0;
@@ -42,6 +46,10 @@ struct Outer {
     bool has_vxlan_header = false;
     bool vni_valid = false;
     std::uint32_t vni = 0;
+    /// ESP, by itself or in UDP to port 4500 without the marker of IKE (RFC 3948): the SPI, host
+    /// byte order.
+    bool has_spi = false;
+    std::uint32_t spi = 0;
 
     [[nodiscard]] std::uint32_t vxlan_offset() const { return udp_offset + 8U; }
     [[nodiscard]] std::uint32_t inner_offset() const { return udp_offset + 16U; }

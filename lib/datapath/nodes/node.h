@@ -4,6 +4,7 @@
 
 #include "datapath/packet_meta.h"
 #include "datapath/worker.h"
+#include "net/outer.h"
 #include "net/wire.h"
 
 #include <cstdint>
@@ -29,6 +30,8 @@ extern const NodeDefinition handover_rx_node;
 extern const NodeDefinition vm_input_node;
 extern const NodeDefinition host_input_node;
 extern const NodeDefinition underlay_input_node;
+extern const NodeDefinition esp_inbound_node;
+extern const NodeDefinition esp_outbound_node;
 extern const NodeDefinition vxlan_decap_node;
 extern const NodeDefinition fdb_lookup_node;
 extern const NodeDefinition flood_node;
@@ -90,6 +93,14 @@ inline std::uint64_t mac_word(const std::uint8_t* from) {
     return rte_be_to_cpu_64(net::load<std::uint64_t>(from)) >> 16;
 }
 constexpr std::uint64_t multicast_bit = std::uint64_t{1} << 40;
+
+/// What decapsulation needs of the outer headers travels in the metadata.
+inline void set_outer(PacketMeta& out, const net::Outer& outer) {
+    out.l3 = outer.family == net::IpFamily::ipv4 ? net::L3::ipv4 : net::L3::ipv6;
+    out.l3_offset = outer.udp_offset;
+    out.flow_hash = outer.end;
+    out.traffic_class = outer.traffic_class;
+}
 
 inline rte_edge_t drop(PacketMeta& packet, DropReason reason, rte_edge_t drop_edge) {
     packet.reason = reason;

@@ -24,6 +24,8 @@ void drop_packet(Worker& worker, rte_mbuf* packet, DropReason reason) {
 
 void hand_over(Worker& worker, const PortView& port, TxStage& stage) {
     rte_ring* const ring = worker.tables->handover[port.tx_worker];
+    for (std::uint16_t i = 0; i < stage.count; ++i)
+        meta(stage.packets[i]).stage = Stage::send;
     const unsigned sent = rte_ring_mp_enqueue_burst(
         ring, reinterpret_cast<void**>(stage.packets.data()), stage.count, nullptr);
     for (std::uint16_t i = static_cast<std::uint16_t>(sent); i < stage.count; ++i)

@@ -14,28 +14,11 @@ namespace {
 constexpr std::uint16_t batch = 32;
 static_assert(batch <= RTE_HASH_LOOKUP_BULK_MAX);
 
-enum Edge : rte_edge_t { to_vxlan_decap, to_port_tx, to_drop };
-constexpr const char* next[] = {"sallyport-vxlan-decap", "sallyport-port-tx", "sallyport-drop"};
+enum Edge : rte_edge_t { to_vxlan_decap, to_esp_inbound, to_port_tx, to_drop };
+constexpr const char* next[] = {"sallyport-vxlan-decap", "sallyport-esp-inbound",
+                                "sallyport-port-tx", "sallyport-drop"};
 
 constexpr std::uint32_t no_tunnel = 0xffffffff;
-
-TunnelKey4 key4(const net::Outer& outer) {
-    TunnelKey4 key;
-    std::memcpy(key.source.data(), outer.source, key.source.size());
-    std::memcpy(key.destination.data(), outer.destination, key.destination.size());
-    key.vni = outer.vni;
-    key.udp_port = outer.destination_port;
-    return key;
-}
-
-TunnelKey6 key6(const net::Outer& outer) {
-    TunnelKey6 key;
-    std::memcpy(key.source.data(), outer.source, key.source.size());
-    std::memcpy(key.destination.data(), outer.destination, key.destination.size());
-    key.vni = outer.vni;
-    key.udp_port = outer.destination_port;
-    return key;
-}
 
 /// Gathers the keys of a batch; packets of one tunnel come in runs, and share one lookup.
 template<class Key>
@@ -85,7 +68,7 @@ rte_edge_t miss(const Tables& tables, const net::Outer& outer, PacketMeta& out) 
     if (outer.kind == net::OuterKind::malformed)
         return drop(out, DropReason::outer_malformed, to_drop);
     const LocalEndpointsView* const local = tables.local_endpoints.get(0);
-    if (outer.kind == net::OuterKind::other || local == nullptr) return to_host(tables, out);
+    if (outer.kind != net::OuterKind::udp || local == nullptr) return to_host(tables, out);
     const LocalEndpoint endpoint{net::IpAddress::from_octets(outer.family, outer.destination),
                                  outer.destination_port};
     if (!std::binary_search(local->endpoints.begin(), local->endpoints.end(), endpoint))
@@ -133,10 +116,17 @@ std::optional<rte_edge_t> refuse(const Burst& burst, const rte_mbuf* packet, Pac
     return drop(out, DropReason::not_for_us, to_drop);
 }
 
+/// Whether ESP to this address is for one of our SAs, if for anybody.
+bool is_protected(const Tables& tables, const net::Outer& outer) {
+    const LocalEndpointsView* const local = tables.local_endpoints.get(0);
+    return local != nullptr
+           && std::binary_search(local->protected_vteps.begin(), local->protected_vteps.end(),
+                                 net::IpAddress::from_octets(outer.family, outer.destination));
+}
+
 enum class Found : std::uint8_t { edge, key4, key6 };
 
-/// First pass over a packet: its edge, or its key. What decapsulation needs of the outer headers
-/// travels in the metadata.
+/// First pass over a packet: its edge, or its key.
 Found classify(const Burst& burst, std::uint16_t index, const rte_mbuf* packet, PacketMeta& out,
                Lookups<TunnelKey4>& lookups4, Lookups<TunnelKey6>& lookups6, rte_edge_t& edge) {
     out.tenant = no_tenant;
@@ -146,20 +136,22 @@ Found classify(const Burst& burst, std::uint16_t index, const rte_mbuf* packet, 
         return Found::edge;
     }
     const net::Outer outer = net::parse_outer(octets(packet), packet->data_len, packet->pkt_len);
+    if (outer.has_spi && is_protected(burst.tables, outer)) {
+        out.tunnel = outer.spi;
+        edge = outer.fragment ? drop(out, DropReason::outer_fragment, to_drop)
+                              : rte_edge_t{to_esp_inbound};
+        return Found::edge;
+    }
     if (outer.kind != net::OuterKind::udp || !outer.has_vxlan_header) {
         edge = miss(burst.tables, outer, out);
         return Found::edge;
     }
-    out.l3_offset = outer.udp_offset;
-    out.flow_hash = outer.end;
-    out.traffic_class = outer.traffic_class;
+    set_outer(out, outer);
     if (outer.family == net::IpFamily::ipv4) {
-        out.l3 = net::L3::ipv4;
-        lookups4.add(index, key4(outer));
+        lookups4.add(index, tunnel_key<TunnelKey4>(outer));
         return Found::key4;
     }
-    out.l3 = net::L3::ipv6;
-    lookups6.add(index, key6(outer));
+    lookups6.add(index, tunnel_key<TunnelKey6>(outer));
     return Found::key6;
 }
 

@@ -11,8 +11,8 @@ namespace sallyport::datapath {
 
 namespace {
 
-enum Edge : rte_edge_t { to_port_tx, to_drop };
-constexpr const char* next[] = {"sallyport-port-tx", "sallyport-drop"};
+enum Edge : rte_edge_t { to_port_tx, to_esp_outbound, to_drop };
+constexpr const char* next[] = {"sallyport-port-tx", "sallyport-esp-outbound", "sallyport-drop"};
 
 /// What is the same for the whole burst.
 struct Underlay {
@@ -114,7 +114,8 @@ rte_edge_t encapsulate(Worker& worker, const Underlay& underlay, rte_mbuf* packe
     // The fdb can not lead across tenants; should it ever, the packet ends here.
     if (tunnel == nullptr || tunnel->tenant != out.tenant)
         return drop(out, DropReason::tenant_gone, to_drop);
-    if (tunnel->is_protected) return drop(out, DropReason::no_sa, to_drop);
+    if (tunnel->is_protected && tunnel->outbound_sas.empty())
+        return drop(out, DropReason::no_sa, to_drop);
     if (underlay.port == no_queue) return drop(out, DropReason::no_active_uplink, to_drop);
     const NextHopView* const next_hop =
         tunnel->next_hop ? underlay.tables->next_hops.get(*tunnel->next_hop) : nullptr;
@@ -129,7 +130,7 @@ rte_edge_t encapsulate(Worker& worker, const Underlay& underlay, rte_mbuf* packe
     TenantCounterBlock* const counters = worker.counters_of(out.tenant);
     counters->encap_packets.add(1);
     counters->encap_bytes.add(inner_length);
-    return to_port_tx;
+    return tunnel->is_protected ? rte_edge_t{to_esp_outbound} : rte_edge_t{to_port_tx};
 }
 
 std::uint16_t process(rte_graph* graph, rte_node* node, void** packets, std::uint16_t count) {

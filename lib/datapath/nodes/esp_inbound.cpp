@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// ESP to a vtep of ours: the SPI finds the SA (RFC 4303 section 3.4.2), the SA's worker opens the
+// packet, and what comes out must be VXLAN of the SA's tunnel and nothing else (RFC 4301 section
+// 5.2).
+#include "datapath/nodes/esp_burst.h"
+#include "net/outer.h"
+
+namespace sallyport::datapath {
+
+namespace {
+
+enum Edge : rte_edge_t { to_vxlan_decap, to_drop };
+constexpr const char* next[] = {"sallyport-vxlan-decap", "sallyport-drop"};
+
+constexpr std::uint16_t batch = 32;
+static_assert(batch <= RTE_HASH_LOOKUP_BULK_MAX);
+
+bool is_selected(const InboundSaView& view, const net::Outer& outer) {
+    if (outer.kind != net::OuterKind::udp || !outer.has_vxlan_header || outer.fragment
+        || outer.family != view.family)
+        return false;
+    return view.family == net::IpFamily::ipv4 ? tunnel_key<TunnelKey4>(outer) == view.key4
+                                              : tunnel_key<TunnelKey6>(outer) == view.key6;
+}
+
+class Opening {
+  public:
+    Opening(Worker& worker, rte_graph* graph, rte_node* node)
+        : worker_(worker), graph_(graph), node_(node) {}
+
+    void take(rte_mbuf* packet, std::uint32_t sa, bool known) {
+        const InboundSaView* const view = known ? worker_.tables->inbound_sas.get(sa) : nullptr;
+        if (view == nullptr) return refuse(packet, DropReason::unknown_spi);
+        const TunnelView* const tunnel = worker_.tables->tunnels.get(view->tunnel);
+        if (tunnel == nullptr) return refuse(packet, DropReason::tenant_gone);
+        meta(packet).tenant = tunnel->tenant;
+        if (view->sa.worker != worker_.index) {
+            if (!hand_over(worker_, view->sa.worker, packet, Stage::open))
+                refuse(packet, DropReason::handover_full);
+            return;
+        }
+        if (burst_.is_other(view->sa.session.get())) flush();
+        burst_.add(view->sa.session.get(), packet);
+        view_ = view;
+    }
+
+    void flush() {
+        if (burst_.count == 0) return;
+        const auto result = burst_.session->unprotect(burst_.packets.data(), burst_.faults.data(),
+                                                      burst_.count, underlay_l2_length);
+        burst_.drop_refused(graph_, node_, result, to_drop);
+        for (std::uint16_t i = 0; i < result.good; ++i)
+            rte_node_enqueue_x1(graph_, node_, select(burst_.packets[i]), burst_.packets[i]);
+    }
+
+  private:
+    rte_edge_t select(rte_mbuf* packet) {
+        PacketMeta& out = meta(packet);
+        const net::Outer outer =
+            net::parse_outer(octets(packet), packet->data_len, packet->pkt_len);
+        if (!is_selected(*view_, outer)) return drop(out, DropReason::selector_mismatch, to_drop);
+        out.tunnel = view_->tunnel;
+        set_outer(out, outer);
+        return to_vxlan_decap;
+    }
+    void refuse(rte_mbuf* packet, DropReason reason) {
+        meta(packet).reason = reason;
+        rte_node_enqueue_x1(graph_, node_, to_drop, packet);
+    }
+
+    Worker& worker_;
+    rte_graph* graph_;
+    rte_node* node_;
+    EspBurst burst_;
+    /// Of the burst's packets.
+    const InboundSaView* view_ = nullptr;
+};
+
+void process_batch(const Tables& tables, Opening& opening, void** packets, std::uint16_t count) {
+    SpiKey keys[batch];
+    std::uint32_t numbers[batch];
+    for (std::uint16_t i = 0; i < count; ++i)
+        keys[i].spi = meta(static_cast<rte_mbuf*>(packets[i])).tunnel;
+    const std::uint64_t hits = tables.inbound_sas_by_spi->lookup(keys, count, numbers);
+    for (std::uint16_t i = 0; i < count; ++i)
+        opening.take(static_cast<rte_mbuf*>(packets[i]), numbers[i], (hits >> i & 1) != 0);
+}
+
+std::uint16_t process(rte_graph* graph, rte_node* node, void** packets, std::uint16_t count) {
+    Worker& worker = worker_of(node);
+    Opening opening(worker, graph, node);
+    for (std::uint16_t first = 0; first < count; first = static_cast<std::uint16_t>(first + batch))
+        process_batch(*worker.tables, opening, packets + first,
+                      std::min<std::uint16_t>(batch, static_cast<std::uint16_t>(count - first)));
+    opening.flush();
+    return count;
+}
+
+} // namespace
+
+const NodeDefinition esp_inbound_node{"sallyport-esp-inbound", process, false, next};
+
+} // namespace sallyport::datapath

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// VXLAN packets of protected tenants go into ESP (RFC 4303 section 3.3), each worker by an SA of
+// its own; where there are fewer SAs than workers, the SA's worker gets the packet.
+#include "datapath/nodes/esp_burst.h"
+
+#include <utility>
+
+namespace sallyport::datapath {
+
+namespace {
+
+enum Edge : rte_edge_t { to_port_tx, to_drop };
+constexpr const char* next[] = {"sallyport-port-tx", "sallyport-drop"};
+
+/// The cipher works in place: octets in one piece, nobody else's, and room in front of them.
+bool is_own(const rte_mbuf* packet, std::uint16_t headroom) {
+    return packet->nb_segs == 1 && RTE_MBUF_DIRECT(packet) && rte_mbuf_refcnt_read(packet) == 1
+           && rte_pktmbuf_headroom(packet) >= headroom;
+}
+
+/// @return null, with the packet untouched: no buffer, or none so large
+rte_mbuf* copy_with_room(const Worker& worker, const rte_mbuf* packet, std::uint16_t headroom) {
+    rte_mbuf* const copy = rte_pktmbuf_alloc(worker.pool);
+    if (copy == nullptr) return nullptr;
+    copy->data_off = static_cast<std::uint16_t>(copy->data_off + headroom);
+    const auto length = static_cast<std::uint16_t>(packet->pkt_len);
+    char* const room = rte_pktmbuf_append(copy, length);
+    if (room == nullptr || packet->pkt_len > UINT16_MAX) {
+        rte_pktmbuf_free(copy);
+        return nullptr;
+    }
+    const void* const octets = rte_pktmbuf_read(packet, 0, length, room);
+    if (octets != room) std::memcpy(room, octets, length);
+    copy->port = packet->port;
+    copy->ol_flags = 0;
+    return copy;
+}
+
+class Protection {
+  public:
+    Protection(Worker& worker, rte_graph* graph, rte_node* node)
+        : worker_(worker), graph_(graph), node_(node) {}
+
+    void take(rte_mbuf* packet) {
+        const TunnelView* const tunnel = worker_.tables->tunnels.get(meta(packet).tunnel);
+        if (tunnel == nullptr || tunnel->tenant != meta(packet).tenant)
+            return refuse(packet, DropReason::tenant_gone);
+        if (tunnel->outbound_sas.empty()) return refuse(packet, DropReason::no_sa);
+        const WorkerSa& sa = tunnel->outbound_sas[worker_.index % tunnel->outbound_sas.size()];
+        if (sa.worker != worker_.index) {
+            if (!hand_over(worker_, sa.worker, packet, Stage::protect))
+                refuse(packet, DropReason::handover_full);
+            return;
+        }
+        if (!is_own(packet, sa.headroom)) {
+            rte_mbuf* const copy = copy_with_room(worker_, packet, sa.headroom);
+            if (copy == nullptr) return refuse(packet, DropReason::no_buffer);
+            meta(copy) = meta(packet);
+            rte_pktmbuf_free(std::exchange(packet, copy));
+        }
+        if (burst_.is_other(sa.session.get())) flush();
+        burst_.add(sa.session.get(), packet);
+    }
+
+    void flush() {
+        if (burst_.count == 0) return;
+        const auto result = burst_.session->protect(burst_.packets.data(), burst_.faults.data(),
+                                                    burst_.count, underlay_l2_length);
+        burst_.drop_refused(graph_, node_, result, to_drop);
+        if (result.good > 0)
+            rte_node_enqueue(graph_, node_, to_port_tx,
+                             reinterpret_cast<void**>(burst_.packets.data()), result.good);
+    }
+
+  private:
+    void refuse(rte_mbuf* packet, DropReason reason) {
+        meta(packet).reason = reason;
+        rte_node_enqueue_x1(graph_, node_, to_drop, packet);
+    }
+
+    Worker& worker_;
+    rte_graph* graph_;
+    rte_node* node_;
+    EspBurst burst_;
+};
+
+std::uint16_t process(rte_graph* graph, rte_node* node, void** packets, std::uint16_t count) {
+    Protection protection(worker_of(node), graph, node);
+    for (std::uint16_t i = 0; i < count; ++i)
+        protection.take(static_cast<rte_mbuf*>(packets[i]));
+    protection.flush();
+    return count;
+}
+
+} // namespace
+
+const NodeDefinition esp_outbound_node{"sallyport-esp-outbound", process, false, next};
+
+} // namespace sallyport::datapath

@@ -1,0 +1,438 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A protected tenant's packets between vteps: in ESP or not at all.
+#include "fixture.h"
+#include "ipsec/crypto_devices.h"
+#include "ipsec/engine_choice.h"
+
+#include <cstring>
+#include <numeric>
+
+#include <rte_mbuf.h>
+
+namespace sallyport::testing {
+namespace {
+
+using ipsec::Direction;
+using FramesByPort = std::map<std::string, std::vector<Octets>>;
+
+ipsec::CryptoDevices& crypto() {
+    static const auto devices = ipsec::CryptoDevices::open({});
+    if (!devices) throw std::runtime_error(devices.error().message());
+    return **devices;
+}
+
+/// One direction of one SA; the ends are ours and vtep n's.
+struct SaPlan {
+    std::uint32_t spi = 0x1000;
+    unsigned remote = 2;
+    IpFamily family = IpFamily::ipv4;
+    ipsec::Algorithm algorithm = ipsec::Algorithm::aes_128_gcm;
+    ipsec::Mode mode = ipsec::Mode::transport;
+    bool udp = false;
+    std::uint64_t first_sequence = 1;
+    std::uint64_t sequence_bound = 0;
+    std::uint64_t hard_packets = 0;
+};
+
+/// Refuses all, and does not say why.
+class FailingEngine final : public ipsec::EspEngine {
+  public:
+    [[nodiscard]] ipsec::Engine kind() const override { return ipsec::Engine::cpu; }
+    ipsec::BurstResult run(rte_mbuf**, std::uint16_t count) override { return {0, count}; }
+};
+
+/// @param ours as this hypervisor has it, else as the peer
+ipsec::SaSettings settings_of(const SaPlan& plan, Direction direction, bool ours) {
+    Octets key(ipsec::info(plan.algorithm).key_material());
+    std::iota(key.begin(), key.end(), static_cast<std::uint8_t>(plan.spi));
+    ipsec::SaSettings settings;
+    settings.name = "test";
+    settings.spi = plan.spi;
+    settings.direction = direction;
+    settings.algorithm = plan.algorithm;
+    settings.key = ipsec::Secret(key);
+    settings.mode = plan.mode;
+    settings.local = vtep_address(plan.family, ours ? 1 : plan.remote);
+    settings.remote = vtep_address(plan.family, ours ? plan.remote : 1);
+    settings.inner_family = plan.family;
+    if (plan.udp) settings.udp.emplace();
+    settings.esn = true;
+    settings.first_sequence = plan.first_sequence;
+    settings.sequence_bound = plan.sequence_bound;
+    settings.hard.packets = plan.hard_packets;
+    return settings;
+}
+
+std::shared_ptr<ipsec::SaSession> session_of(const SaPlan& plan, Direction direction, bool ours) {
+    ipsec::EngineEnvironment environment;
+    environment.devices = &crypto();
+    auto installed = ipsec::install_sa(settings_of(plan, direction, ours),
+                                       ipsec::Offload(ipsec::Engine::cpu), environment);
+    if (!installed) throw std::runtime_error(installed.error().message());
+    return std::move(installed->session);
+}
+
+class ProtectionTest : public OneTenantTest {
+  protected:
+    ProtectionTest() { begin(); }
+    void begin() {
+        change_tenant([](overlay::TenantRow& tenant) { tenant.is_protected = true; });
+        put_local(blue, 1, "a");
+        put_local(blue, 2, "b");
+        put_remote(blue, 9, vtep2);
+        put_remote(blue, 8, vtep3);
+    }
+    void send_by(const std::vector<SaPlan>& plans, overlay::VtepId vtep) {
+        std::vector<std::shared_ptr<ipsec::SaSession>> sessions;
+        for (const SaPlan& plan : plans)
+            sessions.push_back(session_of(plan, Direction::outbound, true));
+        const auto done = path().set_outbound_sas(blue, vtep, sessions);
+        EXPECT_TRUE(done) << done.error().message();
+    }
+    void take_by(const SaPlan& plan, overlay::VtepId vtep) {
+        const auto done =
+            path().add_inbound_sa(blue, vtep, session_of(plan, Direction::inbound, true));
+        EXPECT_TRUE(done) << done.error().message();
+    }
+    /// Through the peer's end of an SA. Empty: refused.
+    Octets through(ipsec::SaSession& peer, const Octets& octets) {
+        rte_mbuf* packet = rte_pktmbuf_alloc(path().buffer_pool());
+        std::memcpy(rte_pktmbuf_append(packet, static_cast<std::uint16_t>(octets.size())),
+                    octets.data(), octets.size());
+        ipsec::PacketFault fault{};
+        const auto result = peer.settings().direction == Direction::outbound
+                                ? peer.protect(&packet, &fault, 1, 14)
+                                : peer.unprotect(&packet, &fault, 1, 14);
+        Octets out;
+        if (result.good == 1)
+            out.assign(rte_pktmbuf_mtod(packet, std::uint8_t*),
+                       rte_pktmbuf_mtod(packet, std::uint8_t*) + packet->data_len);
+        rte_pktmbuf_free(packet);
+        return out;
+    }
+    /// The frame inside VXLAN, headers aside.
+    static Octets inner_of(const Octets& vxlan, IpFamily family = IpFamily::ipv4) {
+        const std::size_t headers = family == IpFamily::ipv4 ? 50 : 70;
+        if (vxlan.size() < headers) return {};
+        return {vxlan.begin() + static_cast<long>(headers), vxlan.end()};
+    }
+    void expect_nothing_but(DropReason reason, std::uint64_t count = 1) {
+        EXPECT_TRUE(sent().empty()) << name(reason);
+        EXPECT_EQ(drops(), one(reason, count));
+        reset_counters();
+    }
+};
+
+TEST_F(ProtectionTest, WithoutAnSaNothingLeavesAndInClearNothingComes) {
+    send(a(), frame(1, 9));
+    expect_nothing_but(DropReason::no_sa);
+    send(uplink(), make_vxlan(from_vtep(2, vni), frame(9, 1)));
+    expect_nothing_but(DropReason::clear_text);
+    send(a(), frame(1, 2));
+    EXPECT_EQ(sent()["b"].size(), 1U) << "between VMs there is no wire";
+}
+
+TEST_F(ProtectionTest, EveryShapeOfEspBothWays) {
+    for (const IpFamily family : {IpFamily::ipv4, IpFamily::ipv6})
+        for (const auto mode : {ipsec::Mode::transport, ipsec::Mode::tunnel})
+            for (const bool udp : {false, true})
+                for (const auto algorithm :
+                     {ipsec::Algorithm::aes_256_gcm, ipsec::Algorithm::aes_128_cbc_sha256}) {
+                    rebuild(Hypervisor::small_settings(), family);
+                    begin();
+                    SaPlan plan{.spi = 0x1001,
+                                .family = family,
+                                .algorithm = algorithm,
+                                .mode = mode,
+                                .udp = udp};
+                    send_by({plan}, vtep2);
+                    const auto opens = session_of(plan, Direction::inbound, false);
+                    send(a(), frame(1, 9));
+                    const auto out = sent_by("p0");
+                    ASSERT_EQ(out.size(), 1U) << ::testing::PrintToString(drops());
+                    EXPECT_EQ(out[0][family == IpFamily::ipv4 ? 23 : 20], udp ? 17 : 50);
+                    EXPECT_EQ(inner_of(through(*opens, out[0]), family), frame(1, 9));
+                    plan.spi = 0x2001;
+                    take_by(plan, vtep2);
+                    const auto protects = session_of(plan, Direction::outbound, false);
+                    send(uplink(),
+                         through(*protects, make_vxlan(from_vtep(2, vni, family), frame(9, 1))));
+                    EXPECT_EQ(sent(), (FramesByPort{{"a", {frame(9, 1)}}}));
+                    EXPECT_EQ(drops(), Drops());
+                }
+}
+
+TEST_F(ProtectionTest, AllSizesUpToTheUnderlaysMtu) {
+    change_tenant([](overlay::TenantRow& tenant) { tenant.mtu = 1500; });
+    send_by({{}}, vtep2);
+    const auto opens = session_of({}, Direction::inbound, false);
+    for (std::size_t payload = 0; payload <= 1472; payload += 23) {
+        send(a(), frame(1, 9, IpFamily::ipv4, payload));
+        const auto out = sent_by("p0");
+        ASSERT_EQ(out.size(), 1U) << payload;
+        EXPECT_EQ(inner_of(through(*opens, out[0])), frame(1, 9, IpFamily::ipv4, payload));
+    }
+    EXPECT_EQ(drops(), Drops());
+}
+
+TEST_F(ProtectionTest, WhatLeavesNoRoomForTheTrailerIsDropped) {
+    change_tenant([](overlay::TenantRow& tenant) { tenant.mtu = 2020; });
+    send_by({{}}, vtep2);
+    send(a(), frame(1, 9, IpFamily::ipv4, 1990));
+    expect_nothing_but(DropReason::no_room);
+}
+
+TEST_F(ProtectionTest, FloodedCopiesAreProtectedEachForItself) {
+    const SaPlan to2{.spi = 0x1002, .remote = 2}, to3{.spi = 0x1003, .remote = 3};
+    send_by({to2}, vtep2);
+    send_by({to3}, vtep3);
+    const auto opens2 = session_of(to2, Direction::inbound, false);
+    const auto opens3 = session_of(to3, Direction::inbound, false);
+    for (const std::size_t payload : {26U, 1400U}) {
+        const Octets flooded =
+            make_frame({.destination = broadcast_mac, .source = mac(1), .payload = payload});
+        send(a(), flooded);
+        auto out = sent();
+        EXPECT_EQ(out["b"], std::vector<Octets>{flooded});
+        ASSERT_EQ(out["p0"].size(), 2U);
+        unsigned opened = 0;
+        for (const Octets& packet : out["p0"])
+            for (ipsec::SaSession* const opens : {opens2.get(), opens3.get()})
+                opened += inner_of(through(*opens, packet)) == flooded ? 1 : 0;
+        EXPECT_EQ(opened, 2U);
+    }
+}
+
+TEST_F(ProtectionTest, WhatComesOutOfAnSaMustBeItsTunnels) {
+    const SaPlan plan{.spi = 0x2002};
+    take_by(plan, vtep2);
+    const auto peer = session_of(plan, Direction::outbound, false);
+    const auto red = hypervisor().add_tenant(tenant_row(200, {vtep2}));
+    add_port(red, "red");
+    // Another VNI, another UDP port, and what is no VXLAN at all.
+    send(uplink(), through(*peer, make_vxlan(from_vtep(2, 200), frame(9, 1))));
+    expect_nothing_but(DropReason::selector_mismatch);
+    OuterFrame port = from_vtep(2, vni);
+    port.destination_port = 4790;
+    send(uplink(), through(*peer, make_vxlan(port, frame(9, 1))));
+    expect_nothing_but(DropReason::selector_mismatch);
+    Octets no_udp = make_vxlan(from_vtep(2, vni), frame(9, 1));
+    no_udp[23] = 6;
+    fix_ipv4_checksum(no_udp);
+    send(uplink(), through(*peer, no_udp));
+    expect_nothing_but(DropReason::selector_mismatch);
+    // The same SA as if from another vtep.
+    Octets from3 = through(*peer, make_vxlan(from_vtep(2, vni), frame(9, 1)));
+    const auto& address = vtep_address(IpFamily::ipv4, 3).octets;
+    std::copy_n(address.begin(), 4, from3.begin() + 26);
+    fix_ipv4_checksum(from3);
+    send(uplink(), from3);
+    expect_nothing_but(DropReason::selector_mismatch);
+    send(uplink(), through(*peer, make_vxlan(from_vtep(2, vni), frame(9, 1))));
+    EXPECT_EQ(sent()["a"].size(), 1U);
+}
+
+TEST_F(ProtectionTest, HostileEspIsCountedForWhatItIs) {
+    const SaPlan plan{.spi = 0x2003};
+    take_by(plan, vtep2);
+    const auto peer = session_of(plan, Direction::outbound, false);
+    const auto packet = [&] { return through(*peer, make_vxlan(from_vtep(2, vni), frame(9, 1))); };
+    const Octets first = packet();
+    send(uplink(), first);
+    EXPECT_EQ(sent()["a"].size(), 1U);
+    send(uplink(), first);
+    expect_nothing_but(DropReason::replayed);
+    EXPECT_EQ(tenant_drops(blue), Drops()) << "reset";
+    Octets flipped = packet();
+    flipped.back() ^= 1;
+    send(uplink(), flipped);
+    EXPECT_EQ(tenant_drops(blue), one(DropReason::bad_icv));
+    expect_nothing_but(DropReason::bad_icv);
+    Octets unknown = packet();
+    unknown[34] ^= 1;
+    send(uplink(), unknown);
+    expect_nothing_but(DropReason::unknown_spi);
+    const Octets old = packet();
+    for (unsigned i = 0; i < 70; ++i)
+        send(uplink(), packet());
+    EXPECT_EQ(sent()["a"].size(), 70U);
+    send(uplink(), old);
+    expect_nothing_but(DropReason::outside_window);
+    for (std::size_t length = 0; length < first.size(); ++length)
+        send(uplink(), Octets(first.begin(), first.begin() + static_cast<long>(length)));
+    EXPECT_EQ(sent().count("a"), 0U);
+}
+
+TEST_F(ProtectionTest, AnSaAtItsEndDropsWhatItMayNotSend) {
+    send_by({{.first_sequence = UINT64_MAX - 1}}, vtep2);
+    send(a(), frame(1, 9));
+    EXPECT_EQ(sent_by("p0").size(), 1U);
+    send(a(), frame(1, 9));
+    expect_nothing_but(DropReason::sequence_exhausted);
+    send_by({{.sequence_bound = 2}}, vtep2);
+    send(a(), frame(1, 9));
+    EXPECT_EQ(sent_by("p0").size(), 1U);
+    send(a(), frame(1, 9));
+    expect_nothing_but(DropReason::sequence_not_reserved);
+    send_by({{.hard_packets = 1}}, vtep2);
+    send(a(), frame(1, 9));
+    EXPECT_EQ(sent_by("p0").size(), 1U);
+    send(a(), frame(1, 9));
+    expect_nothing_but(DropReason::lifetime_over);
+}
+
+TEST_F(ProtectionTest, WhatAnEngineOrPeerGetsWrongIsCounted) {
+    const SaPlan plan{.spi = 0x2008};
+    const auto failing = [&](Direction direction) {
+        return std::make_shared<ipsec::SaSession>(settings_of(plan, direction, true),
+                                                  std::make_unique<FailingEngine>());
+    };
+    const std::vector<std::shared_ptr<ipsec::SaSession>> sends{failing(Direction::outbound)};
+    EXPECT_TRUE(path().set_outbound_sas(blue, vtep2, sends));
+    send(a(), frame(1, 9));
+    expect_nothing_but(DropReason::engine_failure);
+    EXPECT_TRUE(path().add_inbound_sa(blue, vtep2, failing(Direction::inbound)));
+    const auto peer = session_of(plan, Direction::outbound, false);
+    send(uplink(), through(*peer, make_vxlan(from_vtep(2, vni), frame(9, 1))));
+    expect_nothing_but(DropReason::bad_padding);
+    path().remove_inbound_sa(plan.spi);
+    take_by(plan, vtep2);
+    Octets dummy = make_vxlan(from_vtep(2, vni), frame(9, 1));
+    dummy[23] = 59;
+    fix_ipv4_checksum(dummy);
+    send(uplink(), through(*peer, dummy));
+    expect_nothing_but(DropReason::dummy);
+    Octets headers_only = through(*peer, make_vxlan(from_vtep(2, vni), frame(9, 1)));
+    headers_only.resize(14 + 20 + 8);
+    headers_only[16] = 0;
+    headers_only[17] = 28;
+    fix_ipv4_checksum(headers_only);
+    send(uplink(), headers_only);
+    expect_nothing_but(DropReason::malformed);
+    // In two segments, as a driver that scatters would give it.
+    const Octets whole = through(*peer, make_vxlan(from_vtep(2, vni), frame(9, 1)));
+    rte_mbuf* first = rte_pktmbuf_alloc(path().buffer_pool());
+    rte_mbuf* const rest = rte_pktmbuf_alloc(path().buffer_pool());
+    constexpr std::uint16_t split = 80;
+    std::memcpy(rte_pktmbuf_append(first, split), whole.data(), split);
+    const auto left = static_cast<std::uint16_t>(whole.size() - split);
+    std::memcpy(rte_pktmbuf_append(rest, left), whole.data() + split, left);
+    ASSERT_EQ(rte_pktmbuf_chain(first, rest), 0);
+    uplink().send_bulk(&first, 1);
+    run();
+    expect_nothing_but(DropReason::unsuitable_buffer);
+}
+
+TEST_F(ProtectionTest, EspForOtherAddressesIsLinuxs) {
+    take_by({.spi = 0x2004}, vtep2);
+    Octets other = make_vxlan(from_vtep(2, vni), frame(9, 1));
+    other[23] = 50;
+    other[33] = 99; // of another address of the host
+    fix_ipv4_checksum(other);
+    send(uplink(), other);
+    EXPECT_EQ(sent(), (FramesByPort{{"host", {other}}}));
+}
+
+TEST_F(ProtectionTest, AnSaThatWasTakenAwayIsUnknown) {
+    const SaPlan plan{.spi = 0x2005};
+    take_by(plan, vtep2);
+    EXPECT_FALSE(path().add_inbound_sa(blue, vtep3, session_of(plan, Direction::inbound, true)))
+        << "one SPI, one SA";
+    const auto peer = session_of(plan, Direction::outbound, false);
+    take_by({.spi = 0x2006}, vtep2);
+    path().remove_inbound_sa(plan.spi);
+    send(uplink(), through(*peer, make_vxlan(from_vtep(2, vni), frame(9, 1))));
+    expect_nothing_but(DropReason::unknown_spi);
+    take_by(plan, vtep2);
+    send(uplink(), through(*peer, make_vxlan(from_vtep(2, vni), frame(9, 1))));
+    EXPECT_EQ(sent()["a"].size(), 1U);
+    // With the vtep its SAs go.
+    send_by({{}}, vtep2);
+    hypervisor().remove(overlay::FdbRow{blue, mac(9), {}, {}});
+    change_tenant([&](overlay::TenantRow& tenant) { tenant.remote_vteps = {vtep3}; });
+    change_tenant([&](overlay::TenantRow& tenant) { tenant.remote_vteps = {vtep2, vtep3}; });
+    put_remote(blue, 9, vtep2);
+    send(a(), frame(1, 9));
+    expect_nothing_but(DropReason::no_sa);
+}
+
+TEST_F(ProtectionTest, OfNoTunnelThereIsNoSa) {
+    EXPECT_FALSE(path().set_outbound_sas(blue, 99, {}));
+    EXPECT_FALSE(path().set_outbound_sas(99, vtep2, {}));
+    EXPECT_FALSE(path().add_inbound_sa(99, vtep2, session_of({}, Direction::inbound, true)));
+    path().remove_inbound_sa(12345);
+}
+
+class ProtectingWorkersTest : public ProtectionTest {
+  protected:
+    ProtectingWorkersTest() {
+        rebuild(with_workers({0, 0}));
+        begin();
+    }
+};
+
+TEST_F(ProtectingWorkersTest, OneSaForTwoWorkersKeepsOrderAndNumbers) {
+    send_by({{}}, vtep2);
+    const auto opens = session_of({}, Direction::inbound, false);
+    std::vector<Octets> from_a, from_b;
+    for (std::size_t i = 0; i < 200; ++i) {
+        from_a.push_back(frame(1, 9, IpFamily::ipv4, i));
+        from_b.push_back(frame(2, 9, IpFamily::ipv4, i));
+        a().send(from_a.back());
+        b().send(from_b.back());
+    }
+    run();
+    std::vector<Octets> opened_a, opened_b;
+    for (const Octets& packet : sent_by("p0")) {
+        Octets inner = inner_of(through(*opens, packet));
+        (inner[11] == 1 ? opened_a : opened_b).push_back(std::move(inner));
+    }
+    EXPECT_EQ(opened_a, from_a);
+    EXPECT_EQ(opened_b, from_b);
+    EXPECT_EQ(drops(), Drops());
+}
+
+TEST_F(ProtectingWorkersTest, EachWorkerHasAnSaOfItsOwn) {
+    const SaPlan first{.spi = 0x1010}, second{.spi = 0x1011};
+    send_by({first, second}, vtep2);
+    for (unsigned i = 0; i < 10; ++i) {
+        a().send(frame(1, 9));
+        b().send(frame(2, 9));
+    }
+    run();
+    std::map<std::uint8_t, std::set<std::uint8_t>> stations_by_spi;
+    const auto opens1 = session_of(first, Direction::inbound, false);
+    const auto opens2 = session_of(second, Direction::inbound, false);
+    unsigned opened = 0;
+    for (const Octets& packet : sent_by("p0")) {
+        const Octets inner = inner_of(through(packet[37] == 0x10 ? *opens1 : *opens2, packet));
+        ASSERT_FALSE(inner.empty());
+        stations_by_spi[packet[37]].insert(inner[11]);
+        ++opened;
+    }
+    EXPECT_EQ(opened, 20U);
+    EXPECT_EQ(stations_by_spi.size(), 2U);
+    for (const auto& [spi, stations] : stations_by_spi)
+        EXPECT_EQ(stations.size(), 1U) << "of one port, so of one worker";
+}
+
+TEST_F(ProtectingWorkersTest, WhicheverWorkerReceivesTheSasWorkerOpens) {
+    // The uplink has one queue and so one worker; the second SA is the other's.
+    const SaPlan first{.spi = 0x2010}, second{.spi = 0x2011};
+    take_by(first, vtep2);
+    take_by(second, vtep2);
+    std::vector<Octets> expected;
+    for (const SaPlan& plan : {first, second}) {
+        const auto peer = session_of(plan, Direction::outbound, false);
+        for (std::size_t i = 0; i < 100; ++i) {
+            expected.push_back(frame(9, 1, IpFamily::ipv4, i));
+            uplink().send(through(*peer, make_vxlan(from_vtep(2, vni), expected.back())));
+        }
+        run();
+    }
+    EXPECT_EQ(sent_by("a"), expected);
+    EXPECT_EQ(drops(), Drops());
+}
+
+} // namespace
+} // namespace sallyport::testing
