@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // What an SA on the CPU costs a packet beside the cipher alone: bursts of 32 on one thread,
 // transport mode over IPv4, each figure the median burst. Prints a table in Markdown.
-#include "ipsec/cpu_crypto.h"
+#include "cipher_cycles.h"
 #include "ipsec/cpu_engine.h"
 #include "ipsec/session.h"
 #include "support/frames.h"
@@ -21,6 +21,7 @@
 
 using namespace sallyport;
 using namespace sallyport::ipsec;
+using sallyport::testing::cipher_cycles;
 
 namespace {
 
@@ -113,54 +114,6 @@ Cost session_cost(const CryptoDevices& devices, std::uint8_t device, Algorithm a
     return {median(out), median(in)};
 }
 
-/// The cipher over the octets that ESP encrypts.
-Cost raw_cost(const CryptoDevices& devices, std::uint8_t device, Algorithm algorithm,
-              Packets& packets) {
-    Cost cost{};
-    for (const Direction direction : {Direction::outbound, Direction::inbound}) {
-        const SaSettings sa = settings(algorithm, direction);
-        Xform xform(algorithm, direction, sa.key, false, 0);
-        const auto crypto = CryptoSession::create(device, xform.first(), devices.session_pool());
-        if (!crypto) throw std::runtime_error(crypto.error().message());
-        alignas(16) std::array<std::uint8_t, 16> nonce{}, aad{};
-        alignas(16) std::array<std::array<std::uint8_t, 64>, burst> icvs{};
-        std::array<rte_crypto_vec, burst> data{};
-        std::array<rte_crypto_sgl, burst> segments{};
-        std::array<rte_crypto_va_iova_ptr, burst> ivs, aads, digests;
-        std::array<std::int32_t, burst> status{};
-        packets.renew();
-        for (std::size_t i = 0; i < burst; ++i) {
-            const std::size_t clear = packets.frame_size() - l2 - 20;
-            data[i].base = rte_pktmbuf_mtod(packets.packets[i], void*);
-            data[i].len = static_cast<std::uint32_t>(
-                RTE_ALIGN_CEIL(clear + 2, std::size_t{info(algorithm).block}));
-            if (!info(algorithm).is_aead()) data[i].len += 24;
-            segments[i].vec = &data[i];
-            segments[i].num = 1;
-            ivs[i] = {nonce.data(), 0};
-            aads[i] = {aad.data(), 0};
-            digests[i] = {icvs[i].data(), 0};
-        }
-        rte_crypto_sym_vec vector{};
-        vector.src_sgl = segments.data();
-        vector.iv = ivs.data();
-        vector.aad = aads.data();
-        vector.digest = digests.data();
-        vector.status = status.data();
-        vector.num = burst;
-        rte_crypto_sym_ofs offsets{};
-        if (!info(algorithm).is_aead()) offsets.ofs.cipher.head = 24;
-        std::vector<std::uint64_t> cycles;
-        for (std::size_t i = 0; i < rounds_for(packets.frame_size()); ++i) {
-            const std::uint64_t start = rte_rdtsc_precise();
-            rte_cryptodev_sym_cpu_crypto_process(device, crypto->get(), offsets, &vector);
-            cycles.push_back(rte_rdtsc_precise() - start);
-        }
-        (direction == Direction::outbound ? cost.protect : cost.unprotect) = median(cycles);
-    }
-    return cost;
-}
-
 void measure(const CryptoDevices& devices, rte_mempool* pool, Algorithm algorithm) {
     for (const char* const name : {"crypto_aesni_mb_sallyport", "crypto_aesni_gcm_sallyport"}) {
         const int id = rte_cryptodev_get_dev_id(name);
@@ -169,7 +122,8 @@ void measure(const CryptoDevices& devices, rte_mempool* pool, Algorithm algorith
         const auto device = static_cast<std::uint8_t>(id);
         for (const std::size_t size : frame_sizes) {
             Packets packets(pool, size);
-            const Cost raw = raw_cost(devices, device, algorithm, packets);
+            const Cost raw{cipher_cycles(devices, device, algorithm, Direction::outbound, size),
+                           cipher_cycles(devices, device, algorithm, Direction::inbound, size)};
             const Cost whole = session_cost(devices, device, algorithm, packets);
             std::printf("| %s | %s | %zu | %.0f | %.0f | %.2f | %.0f | %.0f | %.2f |\n", name,
                         std::string(to_string(algorithm)).c_str(), size, raw.protect, whole.protect,

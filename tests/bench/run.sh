@@ -52,3 +52,8 @@ echo
 echo "The hardware path: what it costs itself, with a NIC that answers at once"
 echo
 "$build/tests/bench/hardware_path_bench"
+
+echo
+echo "Protected tenants: the whole way beside the cipher alone, on one lcore"
+echo
+"$build/tests/bench/protected_path_bench" "${common[@]}" --lcores '0@0'
