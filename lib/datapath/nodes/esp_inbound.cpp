@@ -3,6 +3,7 @@
 // packet, and what comes out must be VXLAN of the SA's tunnel and nothing else (RFC 4301 section
 // 5.2).
 #include "datapath/nodes/esp_burst.h"
+#include "datapath/nodes/lookups.h"
 #include "net/outer.h"
 
 namespace sallyport::datapath {
@@ -12,8 +13,7 @@ namespace {
 enum Edge : rte_edge_t { to_vxlan_decap, to_drop };
 constexpr const char* next[] = {"sallyport-vxlan-decap", "sallyport-drop"};
 
-constexpr std::uint16_t batch = 32;
-static_assert(batch <= RTE_HASH_LOOKUP_BULK_MAX);
+constexpr std::uint16_t batch = lookup_batch;
 
 bool is_selected(const InboundSaView& view, const net::Outer& outer) {
     if (outer.kind != net::OuterKind::udp || !outer.has_vxlan_header || outer.fragment
@@ -28,8 +28,8 @@ class Opening {
     Opening(Worker& worker, rte_graph* graph, rte_node* node)
         : worker_(worker), graph_(graph), node_(node) {}
 
-    void take(rte_mbuf* packet, std::uint32_t sa, bool known) {
-        const InboundSaView* const view = known ? worker_.tables->inbound_sas.get(sa) : nullptr;
+    void take(rte_mbuf* packet, std::uint32_t sa) {
+        const InboundSaView* const view = worker_.tables->inbound_sas.get(sa);
         if (view == nullptr) return refuse(packet, DropReason::unknown_spi);
         const TunnelView* const tunnel = worker_.tables->tunnels.get(view->tunnel);
         if (tunnel == nullptr) return refuse(packet, DropReason::tenant_gone);
@@ -49,19 +49,27 @@ class Opening {
         const auto result = burst_.session->unprotect(burst_.packets.data(), burst_.faults.data(),
                                                       burst_.count, underlay_l2_length);
         burst_.drop_refused(graph_, node_, result, to_drop);
-        for (std::uint16_t i = 0; i < result.good; ++i)
-            rte_node_enqueue_x1(graph_, node_, select(burst_.packets[i]), burst_.packets[i]);
+        std::uint16_t selected = 0;
+        for (std::uint16_t i = 0; i < result.good; ++i) {
+            rte_mbuf* const packet = burst_.packets[i];
+            if (select(packet))
+                burst_.packets[selected++] = packet;
+            else
+                refuse(packet, DropReason::selector_mismatch);
+        }
+        if (selected > 0)
+            rte_node_enqueue(graph_, node_, to_vxlan_decap,
+                             reinterpret_cast<void**>(burst_.packets.data()), selected);
     }
 
   private:
-    rte_edge_t select(rte_mbuf* packet) {
-        PacketMeta& out = meta(packet);
+    bool select(rte_mbuf* packet) {
         const net::Outer outer =
             net::parse_outer(octets(packet), packet->data_len, packet->pkt_len);
-        if (!is_selected(*view_, outer)) return drop(out, DropReason::selector_mismatch, to_drop);
-        out.tunnel = view_->tunnel;
-        set_outer(out, outer);
-        return to_vxlan_decap;
+        if (!is_selected(*view_, outer)) return false;
+        meta(packet).tunnel = view_->tunnel;
+        set_outer(meta(packet), outer);
+        return true;
     }
     void refuse(rte_mbuf* packet, DropReason reason) {
         meta(packet).reason = reason;
@@ -77,13 +85,12 @@ class Opening {
 };
 
 void process_batch(const Tables& tables, Opening& opening, void** packets, std::uint16_t count) {
-    SpiKey keys[batch];
-    std::uint32_t numbers[batch];
+    Lookups<SpiKey> lookups;
     for (std::uint16_t i = 0; i < count; ++i)
-        keys[i].spi = meta(static_cast<rte_mbuf*>(packets[i])).tunnel;
-    const std::uint64_t hits = tables.inbound_sas_by_spi->lookup(keys, count, numbers);
+        lookups.add(i, {meta(static_cast<rte_mbuf*>(packets[i])).tunnel});
+    lookups.resolve(*tables.inbound_sas_by_spi);
     for (std::uint16_t i = 0; i < count; ++i)
-        opening.take(static_cast<rte_mbuf*>(packets[i]), numbers[i], (hits >> i & 1) != 0);
+        opening.take(static_cast<rte_mbuf*>(packets[i]), lookups.found(i));
 }
 
 std::uint16_t process(rte_graph* graph, rte_node* node, void** packets, std::uint16_t count) {

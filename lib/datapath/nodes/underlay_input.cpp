@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // What arrives by an uplink: VXLAN for a tenant, Linux's own traffic, or nothing of ours. The fast
 // path is one lookup; why a packet found no tunnel is worked out off it.
+#include "datapath/nodes/lookups.h"
 #include "datapath/nodes/node.h"
 #include "net/outer.h"
 
@@ -11,38 +12,11 @@ namespace sallyport::datapath {
 
 namespace {
 
-constexpr std::uint16_t batch = 32;
-static_assert(batch <= RTE_HASH_LOOKUP_BULK_MAX);
+constexpr std::uint16_t batch = lookup_batch;
 
 enum Edge : rte_edge_t { to_vxlan_decap, to_esp_inbound, to_port_tx, to_drop };
 constexpr const char* next[] = {"sallyport-vxlan-decap", "sallyport-esp-inbound",
                                 "sallyport-port-tx", "sallyport-drop"};
-
-constexpr std::uint32_t no_tunnel = 0xffffffff;
-
-/// Gathers the keys of a batch; packets of one tunnel come in runs, and share one lookup.
-template<class Key>
-class Lookups {
-  public:
-    void add(std::uint16_t packet, const Key& key) {
-        if (count_ == 0 || !(keys_[count_ - 1] == key)) keys_[count_++] = key;
-        key_of_[packet] = static_cast<std::uint16_t>(count_ - 1);
-    }
-    void resolve(const TunnelTable<Key>& table) {
-        if (count_ > 0) hits_ = table.lookup(keys_, count_, tunnels_);
-    }
-    [[nodiscard]] std::uint32_t tunnel(std::uint16_t packet) const {
-        const std::uint16_t key = key_of_[packet];
-        return (hits_ >> key & 1) != 0 ? tunnels_[key] : no_tunnel;
-    }
-
-  private:
-    Key keys_[batch];
-    std::uint32_t tunnels_[batch];
-    std::uint16_t key_of_[batch];
-    std::uint16_t count_ = 0;
-    std::uint64_t hits_ = 0;
-};
 
 rte_edge_t to_host(const Tables& tables, PacketMeta& out) {
     out.out_port = tables.host_port.load(std::memory_order_acquire);
@@ -174,9 +148,9 @@ void process_batch(Burst& burst, Dispatch& dispatch, void** packets, std::uint16
         if (found[i] != Found::edge) {
             auto* const packet = static_cast<rte_mbuf*>(packets[first + i]);
             const std::uint32_t tunnel =
-                found[i] == Found::key4 ? lookups4.tunnel(i) : lookups6.tunnel(i);
-            edges[i] = tunnel == no_tunnel ? miss_again(burst.tables, packet, meta(packet))
-                                           : hit(burst.tables, tunnel, meta(packet));
+                found[i] == Found::key4 ? lookups4.found(i) : lookups6.found(i);
+            edges[i] = tunnel == nothing_found ? miss_again(burst.tables, packet, meta(packet))
+                                               : hit(burst.tables, tunnel, meta(packet));
         }
         dispatch.to(static_cast<std::uint16_t>(first + i), edges[i]);
     }
