@@ -14,9 +14,9 @@ mkdir -p "$folder"
 folder=$(cd "$folder" && pwd)
 root=$folder/root
 packages=$("$source/dts/setup.sh" list build)
-targets=(app/sallyport tests/unit/datapath/datapath_test
+targets=(app/sallyport tests/unit/datapath/datapath_test tests/unit/ipsec/ipsec_test
     tests/unit/eswitch/hardware_path_test)
-tests=(datapath hardware_path)
+tests=(datapath ipsec hardware_path)
 
 cannot() {
     echo "debian13.sh: $1"

@@ -87,11 +87,23 @@ class HardwareDifferentialTest : public RandomRowsTest,
         ModelVerdict verdict;
     };
 
+    /// Now and then another protocol than UDP, or a fragment: what the UDP source port hangs on.
+    Octets another_flow(Octets frame) {
+        static const std::vector<std::uint8_t> protocols{1, 6, 17, 44, 47, 58, 132};
+        const unsigned type = frame.size() < 54 ? 0U : frame[12] * 256U + frame[13];
+        if (random_.chance(50) || (type != 0x0800 && type != 0x86dd)) return frame;
+        frame[type == 0x0800 ? 23 : 20] = random_.one_of(protocols);
+        if (type != 0x0800) return frame;
+        if (random_.chance(30)) frame[20] = static_cast<std::uint8_t>(random_.number(0x40));
+        if (frame[14] == 0x45) fix_ipv4_checksum(frame);
+        return frame;
+    }
+
     Walk random_walk() {
         if (random_.chance(80))
             if (const auto way = known_way())
                 return way->port == nullptr ? from_uplink(active_, way->frame)
-                                            : from_vm(*way->port, way->frame);
+                                            : from_vm(*way->port, another_flow(way->frame));
         if (random_.chance(50)) return from_vm(random_.one_of(ports_), random_.vm_frame());
         return from_uplink(random_.chance(95) ? active_
                                               : static_cast<overlay::UplinkIndex>(1 - active_),
