@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from api import sallyport
+from api import sallyport, uml_peer
 from framework.namespace import remove_leftovers
 from framework.process import journal
 
@@ -52,6 +52,8 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo):
     if not report.failed:
         return
     report.sections.append(("what was done, last things last", "\n".join(journal)))
+    for guest in uml_peer.running:
+        report.sections.append((f"console of {guest.label}", guest.console()[-6000:]))
     for process in sallyport.running:
         label = process.namespace.label
         report.sections.append((f"log of {label}", process.log()[-20000:]))

@@ -19,14 +19,15 @@ packages_of() {
             libnl-3-dev libnl-route-3-dev
         ;;
     run)
-        echo python3 python3-pytest python3-scapy python3-yaml iproute2 iputils-ping iperf3 ethtool \
-            tcpdump procps
+        echo python3 python3-pytest python3-scapy python3-cryptography python3-yaml iproute2 \
+            iputils-ping iperf3 ethtool tcpdump procps
         ;;
     test)
         echo clang libclang-rt-14-dev clang-format clang-tidy dpdk dpdk-dev
         ;;
     guest)
-        echo qemu-system-x86 cpio busybox-static xz-utils
+        # What the guests themselves are made of is fetched and not installed: tools/make_*.sh.
+        echo qemu-system-x86 cpio xz-utils
         ;;
     debian13)
         echo debootstrap

@@ -32,6 +32,32 @@ class VmPortConfig:
 
 
 @dataclass
+class SaConfig:
+    """One `[sa.NAME]`. `direction` is "out" or "in"; the key is in a file of its own."""
+
+    name: str
+    direction: str
+    remote_vtep: str
+    spi: int
+    algorithm: str
+    key_file: Path
+    tunnel: bool = False
+    esn: bool = True
+    window: int = 64
+    udp: bool = False
+
+    def text(self) -> str:
+        keys: dict[str, Value] = {
+            "direction": self.direction, "remote_vtep": self.remote_vtep, "spi": self.spi,
+            "algorithm": self.algorithm, "key_file": self.key_file,
+            "mode": "tunnel" if self.tunnel else "transport", "esn": "on" if self.esn else "off",
+            "udp_encapsulation": "on" if self.udp else "off"}
+        if self.direction == "in":
+            keys["replay_window"] = self.window
+        return f"[sa.{self.name}]\n" + "".join(_line(*item) for item in keys.items())
+
+
+@dataclass
 class TenantConfig:
     """One tenant file. `settings` holds any other key as the file spells it."""
 
@@ -41,6 +67,7 @@ class TenantConfig:
     remote_vteps: list[str] = field(default_factory=list)
     fdb: list[str] = field(default_factory=list)
     vm_ports: list[VmPortConfig] = field(default_factory=list)
+    sas: list[SaConfig] = field(default_factory=list)
     settings: dict[str, Value] = field(default_factory=dict)
 
     def text(self) -> str:
@@ -50,6 +77,7 @@ class TenantConfig:
         lines += [_line("remote_vtep", address) for address in self.remote_vteps]
         lines += [_line("fdb", entry) for entry in self.fdb]
         lines += [port.text() for port in self.vm_ports]
+        lines += [sa.text() for sa in self.sas]
         return "".join(lines)
 
 

@@ -5,25 +5,19 @@ from __future__ import annotations
 
 import shutil
 
-from api.sallyport import ROOT
+from api import guest_image
 from api.testpmd_vm import TestpmdVm
 from framework.namespace import Namespace
-from framework.process import Background, run, wait_until
+from framework.process import Background, wait_until
 
 QEMU = "qemu-system-x86_64"
-GUEST = ROOT / "build" / "guest"
 
 
 def why_not() -> str | None:
     """Why a guest cannot be had here; None: it can."""
     if shutil.which(QEMU) is None:
         return f"{QEMU} is not installed (dts/setup.sh packages guest)"
-    if not (GUEST / "initrd").exists():
-        made = run(str(ROOT / "dts" / "tools" / "make_guest.sh"), str(GUEST), check=False,
-                   timeout=180)
-        if made.status != 0:
-            return f"no guest could be made: {made.output.strip()[-200:]}"
-    return None
+    return guest_image.why_not("guest")
 
 
 class GuestVm(TestpmdVm):
@@ -39,6 +33,7 @@ class GuestVm(TestpmdVm):
 
     def after_start(self, hypervisor: Namespace) -> None:
         wait_until(self.socket.exists, "our vhost socket")
+        image = guest_image.guest_folder("guest")
         words = " ".join(f"sally.address={address}" for address in self.addresses)
         self.qemu = self.namespace.start(
             QEMU, "-accel", "tcg", "-machine", "q35,memory-backend=memory", "-m", "256",
@@ -48,7 +43,7 @@ class GuestVm(TestpmdVm):
             "-netdev", "vhost-user,id=net,chardev=port",
             # Interrupt vectors crash this release of qemu under software emulation.
             "-device", f"virtio-net-pci,netdev=net,mac={self.mac},vectors=0",
-            "-kernel", str(GUEST / "vmlinuz"), "-initrd", str(GUEST / "initrd"),
+            "-kernel", str(image / "vmlinuz"), "-initrd", str(image / "initrd"),
             "-append", f"console=ttyS0 quiet panic=-1 {words}", name="qemu")
         self.qemu.wait_for_text("guest is up", 120)
 

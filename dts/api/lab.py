@@ -20,6 +20,7 @@ from api.shell import Shell
 from api.testpmd_vm import TestpmdVm
 from api.vm import Vm
 from api.wire import Wire
+from api.xfrm_peer import XfrmPeer
 from framework.namespace import Namespace, Switch, make_bridge
 from framework.process import wait_until
 
@@ -217,6 +218,16 @@ class Lab:
         self.peers[name] = peer
         self.switches[0].connect(name, peer.namespace, "up0", f"02:00:00:00:{number:02x}:00")
         peer.cabled()
+        return peer
+
+    def xfrm_peer(self, name: str, number: int) -> XfrmPeer:
+        """A Linux VXLAN peer on switch A whose kernel has ESP: a guest."""
+        peer = XfrmPeer(name, self.address(number), self.prefix_length, self.mtu,
+                        f"02:00:00:00:{number:02x}:00")
+        self._deletions.append(peer.delete)
+        self.peers[name] = peer
+        self.switches[0].connect(name, peer.guest.space, "cable")
+        peer.guest.bridge("cable")
         return peer
 
     def station(self, name: str, number: int) -> Station:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from framework.namespace import Namespace
 from framework.process import wait_until
+from framework.stack import Stack
 
 
 class LinuxPeer:
@@ -16,12 +17,13 @@ class LinuxPeer:
 
     underlay = "up0"
 
-    def __init__(self, name: str, vtep: str, prefix_length: int, mtu: int = 1600) -> None:
+    def __init__(self, name: str, vtep: str, prefix_length: int, mtu: int = 1600,
+                 namespace: Stack | None = None) -> None:
         self.name = name
         self.vtep = vtep
         self.prefix_length = prefix_length
         self.mtu = mtu
-        self.namespace = Namespace(name)
+        self.namespace: Stack = namespace or Namespace(name)
         self.vms: dict[str, LinuxVm] = {}
 
     @property
@@ -32,6 +34,10 @@ class LinuxPeer:
         """Call it when `up0` is there: sets its address and MTU."""
         self.namespace.ip("link", "set", self.underlay, "mtu", str(self.mtu))
         self.namespace.add_address(self.underlay, f"{self.vtep}/{self.prefix_length}")
+
+    def vm_namespace(self, name: str) -> Stack:
+        """Where a VM of this hypervisor lives."""
+        return Namespace(f"vm-{name}")
 
     @property
     def underlay_mac(self) -> str:
@@ -62,7 +68,7 @@ class LinuxVm:
         self.name = name
         self.mac = mac
         self.addresses = addresses
-        self.namespace = Namespace(f"vm-{name}")
+        self.namespace = peer.vm_namespace(name)
         overhead = 70 if peer.ipv6 else 50
         peer.namespace.ip(
             "link", "add", self.interface, "address", mac,

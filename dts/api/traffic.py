@@ -10,15 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from framework.namespace import Namespace
-from framework.process import TIME_SCALE, Background, CommandError, wait_until
+from framework.process import TIME_SCALE, CommandError, Running, wait_until
+from framework.stack import Stack
 
 
 class Station(Protocol):
-    """Anything with an address in a namespace of its own."""
+    """Anything with an address in a network stack of its own."""
 
     @property
-    def namespace(self) -> Namespace: ...
+    def namespace(self) -> Stack: ...
 
     @property
     def ip(self) -> str: ...
@@ -159,10 +159,10 @@ class NumberedStream:
                  per_second: int = 1000, port: int = 7000) -> None:
         target = address or destination.ip
         python = sys.executable
-        self.receiver: Background = destination.namespace.start(
+        self.receiver: Running = destination.namespace.start(
             python, self._script, "receive", target, str(port), name="stream-receive")
         self.receiver.wait_for_text("listening")
-        self.sender: Background = source.namespace.start(
+        self.sender: Running = source.namespace.start(
             python, self._script, "send", target, str(port), str(per_second), name="stream-send")
 
     def finish(self) -> StreamReport:

@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import ipaddress
 import json
 import os
 import re
+import shutil
 import signal
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from framework.process import Background, Result, note, run, wait_until
+from framework.stack import Stack
 
 _PREFIX = "sally"
 _CLONE_NEWNET = 0x40000000
@@ -38,7 +40,7 @@ def _enter(path: Path) -> None:
         os.close(descriptor)
 
 
-class Namespace:
+class Namespace(Stack):
     """A network namespace with its loopback up, deleted with everything in it by `delete`."""
 
     def __init__(self, name: str, link_local: bool = False) -> None:
@@ -94,31 +96,10 @@ class Namespace:
         """`ip` with these arguments, inside."""
         return run("ip", "-n", self.name, *arguments, check=check)
 
-    def ip_json(self, *arguments: str) -> list[dict]:
-        """`ip -json -details` with these arguments, inside."""
-        text = run("ip", "-n", self.name, "-json", "-details", *arguments).stdout
-        return json.loads(text or "[]")
-
     def sysctl(self, path: str, value: int | str) -> None:
         """Writes /proc/sys/`path` as it is seen inside."""
         with self.entered():
             Path("/proc/sys", path).write_text(f"{value}\n", encoding="ascii")
-
-    def has_link(self, interface: str) -> bool:
-        return self.ip("link", "show", "dev", interface, check=False).status == 0
-
-    def mac(self, interface: str) -> str:
-        return self.ip_json("link", "show", "dev", interface)[0]["address"]
-
-    def carrier(self, interface: str) -> bool:
-        return "LOWER_UP" in self.ip_json("link", "show", "dev", interface)[0]["flags"]
-
-    def add_address(self, interface: str, address: str) -> None:
-        """Gives an interface an address ("10.0.0.1/24", "fd00::1/64"), usable at once."""
-        if ipaddress.ip_interface(address).version == 6:
-            self.ip("addr", "add", address, "dev", interface, "nodad")
-        else:
-            self.ip("addr", "add", address, "dev", interface)
 
     def mute(self, interface: str) -> None:
         """The kernel keeps out of what this interface carries: packet sockets alone use it.
@@ -128,16 +109,6 @@ class Namespace:
         self.sysctl(f"net/ipv6/conf/{interface}/disable_ipv6", 1)
         self.sysctl(f"net/ipv4/conf/{interface}/arp_ignore", 8)
         self.sysctl(f"net/ipv4/conf/{interface}/rp_filter", 1)
-
-    def plain_offloads(self, interface: str) -> None:
-        """Whole checksums and wire-sized segments, as a wire carries them.
-
-        A veth hands its peer half-finished checksums and segments of 64 KB, which no wire does and
-        a packet socket cannot mend.
-        """
-        self.run("ethtool", "-K", interface, "tx", "off", "tso", "off", "gso", "off",
-                 "gro", "off", "tx-udp_tnl-segmentation", "off",
-                 "tx-udp_tnl-csum-segmentation", "off", check=False)
 
     def delete(self) -> None:
         """Kills what still runs inside and removes it."""
@@ -153,14 +124,21 @@ def _delete(name: str) -> None:
     run("ip", "netns", "del", name, check=False)
 
 
+def _of_dead_runs(folder: Path) -> list[Path]:
+    return [entry for entry in sorted(folder.glob(f"{_PREFIX}*-*"))
+            if (owner := re.match(rf"{_PREFIX}(\d+)-", entry.name))
+            and not Path("/proc", owner[1]).exists()]
+
+
 def remove_leftovers() -> list[str]:
-    """Deletes namespaces of runs that are no more; returns their names."""
-    removed = []
-    for entry in sorted(_FOLDER.glob(f"{_PREFIX}*-*")):
-        owner = re.match(rf"{_PREFIX}(\d+)-", entry.name)
-        if owner and not Path("/proc", owner[1]).exists():
-            _delete(entry.name)
-            removed.append(entry.name)
+    """Deletes namespaces of runs that are no more, and folders named after them; returns the names
+    of the namespaces."""
+    removed = [entry.name for entry in _of_dead_runs(_FOLDER)]
+    for name in removed:
+        _delete(name)
+    for folder in _of_dead_runs(Path(tempfile.gettempdir())):
+        if folder.is_dir() and not folder.is_symlink():
+            shutil.rmtree(folder, ignore_errors=True)
     return removed
 
 

@@ -6,6 +6,7 @@ Everything that is run is written to a journal, which the pytest report shows wh
 
 from __future__ import annotations
 
+import abc
 import collections
 import os
 import shlex
@@ -103,54 +104,34 @@ def wait_until(
         time.sleep(interval)
 
 
-class Background:
-    """A process that runs beside the test; its output goes to a file.
+class Running(abc.ABC):
+    """Something that was started and runs beside the test.
 
     Usable as a context manager; `stop` is safe to call twice.
     """
 
-    def __init__(self, *command: str, name: str = "", directory: Path | None = None,
-                 environment: dict[str, str] | None = None) -> None:
-        self.command = command
-        self.name = name or Path(command[0]).name
-        handle, path = tempfile.mkstemp(prefix=f"{self.name}-", suffix=".log", dir=directory)
-        self.log = Path(path)
-        self._keep_log = directory is not None
-        self._text: str | None = None
-        try:
-            self.process = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=handle,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-                env={**os.environ, **environment} if environment else None,
-            )
-        finally:
-            os.close(handle)
-        note(f"started [{self.process.pid}] {shlex.join(command)}")
+    name: str
+    command: tuple[str, ...]
 
     @property
-    def running(self) -> bool:
-        return self.process.poll() is None
+    @abc.abstractmethod
+    def running(self) -> bool: ...
 
+    @abc.abstractmethod
     def text(self) -> str:
         """All that it has written so far."""
-        if self._text is not None:
-            return self._text
-        return self.log.read_text(errors="replace")
 
+    @abc.abstractmethod
     def wait(self, timeout: float = 30.0) -> int:
         """Waits for its end and returns the exit status."""
-        try:
-            status = self.process.wait(timeout * TIME_SCALE)
-        except subprocess.TimeoutExpired as late:
-            raise CommandError(
-                f"still running after {late.timeout:g} s: {shlex.join(self.command)}\n"
-                f"{_clip(self.text())}"
-            ) from late
-        note(f"ended [{self.process.pid}] {self.name} -> {status}")
-        return status
+
+    @abc.abstractmethod
+    def signal(self, number: int) -> None:
+        """Sends it a signal, if it runs."""
+
+    @abc.abstractmethod
+    def stop(self, number: int = signals.SIGTERM, timeout: float = 5.0) -> int:
+        """Ends it: asks, and kills it if it does not hear. Returns the exit status."""
 
     def wait_ok(self, timeout: float = 30.0) -> str:
         """Waits for its end, demands exit status 0 and returns what it wrote."""
@@ -167,12 +148,68 @@ class Background:
         if text not in self.text():
             raise CommandError(f"{self.name} ended without writing {text!r}\n{self.text()}")
 
+    def still_running(self, timeout: float) -> CommandError:
+        """The error of one that has not ended in time."""
+        return CommandError(f"still running after {timeout:g} s: {shlex.join(self.command)}\n"
+                            f"{_clip(self.text())}")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+
+class Background(Running):
+    """A process that runs beside the test; its output goes to a file.
+
+    Attributes:
+        process: its `stdin` is a pipe where one was asked for; else it reads nothing.
+    """
+
+    def __init__(self, *command: str, name: str = "", directory: Path | None = None,
+                 environment: dict[str, str] | None = None, stdin: bool = False) -> None:
+        self.command = command
+        self.name = name or Path(command[0]).name
+        handle, path = tempfile.mkstemp(prefix=f"{self.name}-", suffix=".log", dir=directory)
+        self.log = Path(path)
+        self._keep_log = directory is not None
+        self._text: str | None = None
+        try:
+            self.process = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
+                stdout=handle,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                env={**os.environ, **environment} if environment else None,
+            )
+        finally:
+            os.close(handle)
+        note(f"started [{self.process.pid}] {shlex.join(command)}")
+
+    @property
+    def running(self) -> bool:
+        return self.process.poll() is None
+
+    def text(self) -> str:
+        if self._text is not None:
+            return self._text
+        return self.log.read_text(errors="replace")
+
+    def wait(self, timeout: float = 30.0) -> int:
+        try:
+            status = self.process.wait(timeout * TIME_SCALE)
+        except subprocess.TimeoutExpired as late:
+            raise self.still_running(late.timeout) from late
+        note(f"ended [{self.process.pid}] {self.name} -> {status}")
+        return status
+
     def signal(self, number: int) -> None:
         if self.running:
             self.process.send_signal(number)
 
     def stop(self, number: int = signals.SIGTERM, timeout: float = 5.0) -> int:
-        """Ends the process: asks, and kills it if it does not hear. Returns the exit status."""
         if self.running:
             self.signal(number)
             try:
@@ -190,9 +227,3 @@ class Background:
             self._text = self.text()
             if not self._keep_log:
                 self.log.unlink(missing_ok=True)
-
-    def __enter__(self) -> Background:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
