@@ -38,7 +38,8 @@ mount -t tmpfs run /run
 mount -t tmpfs tmp /tmp
 # Linux would load all but the first by itself, with a process for each.
 modprobe -a ipv6 vxlan xfrm_user esp4 esp6 gcm ctr ghash-generic seqiv hmac sha512_generic \
-    jitterentropy_rng drbg
+    jitterentropy_rng drbg cbc authenc authencesn echainiv chacha_generic poly1305_generic \
+    chacha20poly1305
 for side in default all vec0; do
     [ -d "/proc/sys/net/ipv6/conf/$side" ] || continue
     for chatter in accept_dad accept_ra router_solicitations; do
