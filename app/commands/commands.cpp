@@ -60,6 +60,7 @@ void add_all(const Context& context) {
     add_uplink_commands(context);
     add_tenant_commands(context);
     add_fdb_commands(context);
+    add_ipsec_commands(context);
     add_underlay_commands(context);
     add_drop_commands(context);
     add_graph_commands(context);

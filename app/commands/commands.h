@@ -22,6 +22,7 @@ void add_port_commands(const Context& context);
 void add_uplink_commands(const Context& context);
 void add_tenant_commands(const Context& context);
 void add_fdb_commands(const Context& context);
+void add_ipsec_commands(const Context& context);
 void add_underlay_commands(const Context& context);
 void add_drop_commands(const Context& context);
 void add_graph_commands(const Context& context);

@@ -63,6 +63,15 @@ Json failover_settings_json(const config::Settings& settings) {
             {"announce_interval_ms", failover.announce_interval.count()}};
 }
 
+Json ipsec_settings_json(const config::IpsecSettings& ipsec) {
+    return {
+        {"offload", ipsec.offload ? std::string(ipsec::to_string(*ipsec.offload)) : "auto"},
+        {"state_file", ipsec.state_file.string()},
+        {"new_state_file", ipsec.new_state_file},
+        {"keys_to_file", ipsec.keys_to_file.empty() ? Json() : Json(ipsec.keys_to_file.string())},
+        {"rekey_grace", ipsec.rekey_grace.count()}};
+}
+
 } // namespace
 
 Json config_json(const config::Settings& settings) {
@@ -83,6 +92,7 @@ Json config_json(const config::Settings& settings) {
         {"workers",
          {{"idle", sleeps ? "sleep" : "spin"},
           {"max_sleep_us", settings.workers.max_sleep.count()}}},
+        {"ipsec", ipsec_settings_json(settings.ipsec)},
         {"shell",
          {{"socket",
            settings.shell_socket.empty() ? Json() : Json(settings.shell_socket.string())}}},

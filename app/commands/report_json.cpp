@@ -173,12 +173,14 @@ Json tenant_settings_json(const config::TenantSettings& tenant) {
         {"remote_vteps", addresses_json(tenant.remote_vteps)},
         {"vm_ports", array_json(tenant.vm_ports, port_json)},
         {"fdb", array_json(tenant.fdb, entry_json)},
+        {"sas", array_json(tenant.sas, sa_settings_json)},
     };
 }
 
 Json tenant_json(const control::TenantReport& tenant) {
     Json json = tenant_settings_json(tenant.settings);
     json.erase("fdb");
+    json.erase("sas");
     json["learned_entries"] = tenant.learned_entries;
     json["configured_entries"] = tenant.configured_entries;
     json["counters"] = tenant_counters_json(tenant);

@@ -27,6 +27,15 @@ Json graph_json(const std::vector<datapath::NodeCounters>& nodes,
 Json flow_json(const control::FlowReport& flow);
 Json eswitch_json(const control::EswitchReport& eswitch);
 Json explanation_json(const control::ExplainReport& explanation);
+/// Settings, engine, counters; never a key.
+Json sa_json(const control::SaReport& sa);
+/// A tenant's keys of one SA as in its file; never a key.
+Json sa_settings_json(const config::SaSettings& sa);
+/// For each tenant whether it is protected, and how many SAs of @p report go each way.
+Json ipsec_policy_json(const std::vector<config::TenantSettings>& tenants,
+                       const control::IpsecReport& report);
+/// Totals of all SAs that there were.
+Json ipsec_stats_json(const control::IpsecReport& report);
 /// Keys as in the files, one object a section.
 Json config_json(const config::Settings& settings);
 /// A tenant's keys as in its file.

@@ -60,6 +60,8 @@ Expected<void> add_endpoints(Telemetry& telemetry, const control::Controller& co
          }},
         {"/sallyport/eswitch", "The NIC's E-Switch. No parameters",
          [&](std::size_t) { return eswitch_json(controller.eswitch()); }},
+        {"/sallyport/ipsec", "Security associations with counters. Parameter: offset",
+         [&](std::size_t offset) { return page_of(controller.ipsec().sas, offset, sa_json); }},
         {"/sallyport/drop", "Dropped packets by reason. No parameters",
          [&](std::size_t) { return drops_json(controller.drops()); }},
         {"/sallyport/graph", "Graph nodes and workers. No parameters",

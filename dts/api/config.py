@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-Value = str | int | bool
+Value = str | int | bool | Path
 
 
 def _line(key: str, value: Value) -> str:

@@ -109,7 +109,27 @@ void Clashes::add_tenant(const TenantSettings& tenant, const TenantLines& lines)
         own_addresses_.try_emplace(tenant.local_vtep,
                                    Place{"local_vtep of " + what, tenant.file, lines.local_vtep});
     add_vm_ports(tenant, lines);
+    add_sas(tenant, lines);
     count(tenant);
+}
+
+void Clashes::add_sas(const TenantSettings& tenant, const TenantLines& lines) {
+    for (std::size_t i = 0; i < tenant.sas.size(); ++i) {
+        const SaSettings& sa = tenant.sas[i];
+        const auto at = i < lines.sas.size() ? lines.sas[i] : TenantLines::Sa{};
+        const std::string front = "sa." + sa.name;
+        const std::string what = fmt::format("sa {} of tenant {}", sa.name, tenant.name);
+        const Key spi_key{tenant.file, at.spi, front + ".spi"};
+        const std::string spi = fmt::format("{:#010x}", sa.spi);
+        // Ours are told apart by the SPI alone; the peer tells its own apart the same way.
+        if (sa.spi != 0 && sa.direction == ipsec::Direction::inbound)
+            claim(inbound_spis_, spi, "inbound SPI", spi_key, what);
+        else if (sa.spi != 0)
+            claim(outbound_spis_, spi + " to " + sa.remote_vtep.to_string(), "SPI", spi_key, what);
+        // Two SAs would count the same nonces.
+        claim(key_files_, sa.key_file.native(), "key file",
+              {tenant.file, at.key_file, front + ".key_file"}, what);
+    }
 }
 
 void Clashes::add_vm_ports(const TenantSettings& tenant, const TenantLines& lines) {

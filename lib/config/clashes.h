@@ -44,6 +44,7 @@ class Clashes {
     void claim(Places& places, const std::string& value, std::string_view kind, const Key& key,
                std::string what);
     void claim_device(const std::string& device, const Key& key, const std::string& what);
+    void add_sas(const TenantSettings& tenant, const TenantLines& lines);
     void add_vm_ports(const TenantSettings& tenant, const TenantLines& lines);
     void count(const TenantSettings& tenant);
     void check_limit(const TenantSettings& tenant, std::string_view name, std::string_view things,
@@ -56,6 +57,9 @@ class Clashes {
     Places port_names_;
     Places devices_;
     Places carriers_;
+    Places inbound_spis_;
+    Places outbound_spis_;
+    Places key_files_;
     std::unordered_map<net::IpAddress, Place> own_addresses_;
     std::size_t tenants_ = 0;
     std::size_t tunnels_ = 0;

@@ -44,6 +44,11 @@ constexpr auto forms = std::to_array<KeyForm>({
     {"failover.announce_interval_ms"},
     {"workers.idle"},
     {"workers.max_sleep_us"},
+    {"ipsec.offload"},
+    {"ipsec.state_file"},
+    {"ipsec.new_state_file"},
+    {"ipsec.keys_to_file"},
+    {"ipsec.rekey_grace"},
     {"shell.socket"},
     {"limits.tenants"},
     {"limits.fdb_entries"},
@@ -88,6 +93,7 @@ class MainParser {
         parse_next_hops(); // names uplinks
         parse_failover();  // names uplinks
         parse_workers();
+        parse_ipsec();
         parse_shell();
         parse_limits();
         parse_tenants();
@@ -109,6 +115,7 @@ class MainParser {
     void parse_next_hop(const Entry& entry);
     void parse_failover();
     void parse_workers();
+    void parse_ipsec();
     void parse_shell();
     void parse_limits();
     void parse_tenants();
@@ -360,6 +367,22 @@ void MainParser::parse_workers() {
     values_.take_choice("workers.idle", idle, settings_.workers.idle);
     values_.take_duration("workers.max_sleep_us", {1, 10000, "microseconds"},
                           settings_.workers.max_sleep);
+}
+
+void MainParser::parse_ipsec() {
+    IpsecSettings& ipsec = settings_.ipsec;
+    if (const Entry* entry = keys_.find("ipsec.offload")) {
+        std::vector<std::string_view> words{"auto"};
+        for (const ipsec::Engine engine : ipsec::engines)
+            words.push_back(ipsec::to_string(engine));
+        const auto index = values_.choice(*entry, words);
+        if (index && *index > 0) ipsec.offload = ipsec::engines[*index - 1];
+    }
+    if (const Entry* entry = keys_.find("ipsec.state_file"))
+        if (auto path = values_.path(*entry)) ipsec.state_file = std::move(*path);
+    values_.take_flag("ipsec.new_state_file", ipsec.new_state_file);
+    values_.take_path("ipsec.keys_to_file", ipsec.keys_to_file, "none");
+    values_.take_duration("ipsec.rekey_grace", {0, 3600, "seconds"}, ipsec.rekey_grace);
 }
 
 void MainParser::parse_shell() {

@@ -2,6 +2,8 @@
 // Validated settings: what the files say, as values. docs/configuration.md describes every key.
 #pragma once
 
+#include "ipsec/engine.h"
+#include "ipsec/sa.h"
 #include "net/ip_address.h"
 #include "net/mac_address.h"
 #include "net/rate_limit.h"
@@ -37,6 +39,26 @@ struct FdbSettings {
     bool operator==(const FdbSettings&) const = default;
 };
 
+/// One security association of a tenant file: section [sa.NAME]. The key is in its file.
+struct SaSettings {
+    std::string name{};
+    ipsec::Direction direction = ipsec::Direction::outbound;
+    net::IpAddress remote_vtep{};
+    /// Host byte order.
+    std::uint32_t spi = 0;
+    ipsec::Algorithm algorithm = ipsec::Algorithm::aes_128_gcm;
+    std::filesystem::path key_file{};
+    ipsec::Mode mode = ipsec::Mode::transport;
+    bool esn = true;
+    /// Packets; inbound only.
+    std::uint32_t replay_window = 64;
+    bool udp_encapsulation = false;
+    ipsec::LifetimeLimits soft{};
+    ipsec::LifetimeLimits hard{};
+
+    bool operator==(const SaSettings&) const = default;
+};
+
 /// One tenant file.
 struct TenantSettings {
     std::filesystem::path file;
@@ -44,7 +66,8 @@ struct TenantSettings {
     std::uint32_t vni = 0;
     net::IpAddress local_vtep;
     std::uint16_t udp_port = 4789;
-    /// Default: the largest that the underlay's MTU carries, at most 1500.
+    /// Default: the largest that the underlay's MTU carries, in ESP where the tenant is protected,
+    /// at most 1500.
     std::uint16_t mtu = 1500;
     bool learning = true;
     bool flooding = true;
@@ -58,6 +81,8 @@ struct TenantSettings {
     std::vector<net::IpAddress> remote_vteps;
     std::vector<VmPortSettings> vm_ports;
     std::vector<FdbSettings> fdb;
+    /// In the order of the file; none unless the tenant is protected.
+    std::vector<SaSettings> sas{};
 
     bool operator==(const TenantSettings&) const = default;
 };
@@ -163,6 +188,20 @@ struct LimitSettings {
     bool operator==(const LimitSettings&) const = default;
 };
 
+struct IpsecSettings {
+    ipsec::Offload offload;
+    /// Of the sequence numbers that may have been used.
+    std::filesystem::path state_file = "/var/lib/sallyport/ipsec-sequence-numbers";
+    /// A missing state file is made: no key was used before.
+    bool new_state_file = false;
+    /// Where keys are written for Wireshark; empty: nowhere.
+    std::filesystem::path keys_to_file;
+    /// How long inbound SAs outlive their place in the file.
+    std::chrono::seconds rekey_grace{5};
+
+    bool operator==(const IpsecSettings&) const = default;
+};
+
 enum class LogFormat : std::uint8_t { text, json };
 
 struct LogSettings {
@@ -187,6 +226,7 @@ struct Settings {
     FailoverSettings failover;
     WorkerSettings workers;
     LimitSettings limits;
+    IpsecSettings ipsec;
     /// Unix socket of the shell; empty: none.
     std::filesystem::path shell_socket = "/run/sallyport/sallyport.sock";
     std::filesystem::path tenants_directory;

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "config/tenant_file.h"
 
+#include "config/sa_section.h"
 #include "config/values.h"
+#include "ipsec/esp_overhead.h"
 #include "net/overhead.h"
 
 #include <algorithm>
@@ -14,7 +16,7 @@ namespace sallyport::config {
 
 namespace {
 
-constexpr auto forms = std::to_array<KeyForm>({
+constexpr auto plain_forms = std::to_array<KeyForm>({
     {"name"},
     {"vni"},
     {"local_vtep"},
@@ -34,6 +36,13 @@ constexpr auto forms = std::to_array<KeyForm>({
     {"vm_port.*.burst"},
 });
 
+constexpr auto forms = [] {
+    std::array<KeyForm, plain_forms.size() + sa_forms.size()> all{};
+    std::copy(sa_forms.begin(), sa_forms.end(),
+              std::copy(plain_forms.begin(), plain_forms.end(), all.begin()));
+    return all;
+}();
+
 constexpr std::uint16_t smallest_mtu = 68;
 constexpr std::uint16_t usual_mtu = 1500;
 
@@ -47,25 +56,28 @@ constexpr std::uint64_t most_burst = 4'000'000'000;
 class TenantParser {
   public:
     TenantParser(const Keys& keys, std::optional<std::uint16_t> underlay_mtu, TenantFile& file)
-        : keys_(keys), values_(keys), underlay_mtu_(underlay_mtu), tenant_(file.settings),
-          lines_(file.lines) {}
+        : keys_(keys), values_(keys), underlay_mtu_(underlay_mtu), file_(file),
+          tenant_(file.settings), lines_(file.lines) {}
 
     void parse() {
         parse_identity();
         parse_local_vtep();
-        parse_mtu(); // depends on the local vtep's family
         parse_policy();
         parse_remote_vteps();
-        parse_vm_ports();
-        parse_fdb(); // names remote vteps and vm ports
+        parse_sas();      // of a protected tenant, to its remote vteps
+        parse_mtu();      // depends on the local vtep's family and the SAs
+        parse_vm_ports(); // bursts depend on the MTU
+        parse_fdb();      // names remote vteps and vm ports
     }
 
   private:
     const Entry* require(std::string_view key, std::string_view right);
     void parse_identity();
     void parse_local_vtep();
-    void parse_mtu();
     void parse_policy();
+    void parse_sas();
+    void parse_mtu();
+    [[nodiscard]] std::uint16_t esp_overhead(net::IpFamily family) const;
     void parse_remote_vteps();
     void parse_remote_vtep(const Entry& entry);
     void parse_vm_ports();
@@ -86,6 +98,7 @@ class TenantParser {
     const Keys& keys_;
     Values values_;
     std::optional<std::uint16_t> underlay_mtu_;
+    TenantFile& file_;
     TenantSettings& tenant_;
     TenantLines& lines_;
     std::optional<net::IpAddress> local_;
@@ -123,9 +136,35 @@ void TenantParser::parse_local_vtep() {
     if (local_) tenant_.local_vtep = *local_;
 }
 
+void TenantParser::parse_sas() {
+    std::vector<net::IpAddress> remotes;
+    for (const auto& [address, line] : remote_lines_)
+        remotes.push_back(address);
+    // For complaints, the first of the file first.
+    std::sort(remotes.begin(), remotes.end(), [this](const auto& left, const auto& right) {
+        return remote_lines_.at(left) < remote_lines_.at(right);
+    });
+    config::parse_sas(keys_, remotes, file_);
+}
+
+std::uint16_t TenantParser::esp_overhead(net::IpFamily family) const {
+    if (!tenant_.is_protected) return 0;
+    // What one would use first, where SAs are still to come.
+    if (tenant_.sas.empty())
+        return ipsec::esp_overhead(ipsec::Algorithm::aes_128_gcm, ipsec::Mode::transport, family,
+                                   false);
+    std::uint16_t worst = 0;
+    for (const SaSettings& sa : tenant_.sas)
+        worst = std::max(worst,
+                         ipsec::esp_overhead(sa.algorithm, sa.mode, family, sa.udp_encapsulation));
+    return worst;
+}
+
 void TenantParser::parse_mtu() {
     const net::IpFamily family = local_ ? local_->family : net::IpFamily::ipv4;
-    const std::uint16_t largest = net::largest_overlay_mtu(underlay_mtu_.value_or(0xffff), family);
+    const std::uint16_t esp = esp_overhead(family);
+    const auto left = static_cast<std::uint16_t>(underlay_mtu_.value_or(0xffff) - esp);
+    const std::uint16_t largest = net::largest_overlay_mtu(left, family);
     tenant_.mtu = std::min(usual_mtu, largest);
     const Entry* entry = keys_.find("mtu");
     if (entry == nullptr) return;
@@ -133,6 +172,7 @@ void TenantParser::parse_mtu() {
     if (underlay_mtu_)
         unit = fmt::format("underlay.mtu {} less {} of VXLAN over {}", *underlay_mtu_,
                            net::vxlan_mtu_overhead(family), net::to_string(family));
+    if (underlay_mtu_ && esp != 0) unit += fmt::format(" and {} of ESP", esp);
     if (const auto mtu = values_.number(*entry, {smallest_mtu, largest, unit}))
         tenant_.mtu = static_cast<std::uint16_t>(*mtu);
 }

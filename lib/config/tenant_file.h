@@ -17,6 +17,11 @@ struct TenantLines {
         unsigned name = 0;
         unsigned device = 0;
     };
+    struct Sa {
+        unsigned name = 0;
+        unsigned spi = 0;
+        unsigned key_file = 0;
+    };
     unsigned name = 0;
     unsigned vni = 0;
     unsigned local_vtep = 0;
@@ -24,6 +29,8 @@ struct TenantLines {
     std::vector<unsigned> remote_vteps;
     /// Beside TenantSettings::vm_ports.
     std::vector<VmPort> vm_ports;
+    /// Beside TenantSettings::sas.
+    std::vector<Sa> sas;
 };
 
 /// What was complained of is absent from the settings: an empty name, VNI 0, an unspecified vtep.

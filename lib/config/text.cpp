@@ -87,6 +87,32 @@ std::string limits_text(const LimitSettings& limits) {
                        limits.tenants, limits.fdb_entries, limits.tunnels, limits.buffers);
 }
 
+std::string ipsec_text(const IpsecSettings& ipsec) {
+    return fmt::format("[ipsec]\noffload = {}\nstate_file = {}\nnew_state_file = {}\n"
+                       "keys_to_file = {}\nrekey_grace = {}\n\n",
+                       ipsec.offload ? ipsec::to_string(*ipsec.offload) : "auto",
+                       ipsec.state_file.native(), on_or_off(ipsec.new_state_file),
+                       path_or(ipsec.keys_to_file, "none"), ipsec.rekey_grace.count());
+}
+
+std::string lifetimes_text(std::string_view front, const ipsec::LifetimeLimits& limits) {
+    return fmt::format("{0}_seconds = {1}\n{0}_bytes = {2}\n{0}_packets = {3}\n", front,
+                       limits.seconds, limits.octets, limits.packets);
+}
+
+std::string sa_text(const SaSettings& sa) {
+    const bool inbound = sa.direction == ipsec::Direction::inbound;
+    std::string text =
+        fmt::format("\n[sa.{}]\ndirection = {}\nremote_vtep = {}\nspi = {:#010x}\n", sa.name,
+                    inbound ? "in" : "out", sa.remote_vtep.to_string(), sa.spi);
+    text += fmt::format("algorithm = {}\nkey_file = {}\nmode = {}\nesn = {}\n",
+                        ipsec::to_string(sa.algorithm), sa.key_file.native(),
+                        ipsec::to_string(sa.mode), on_or_off(sa.esn));
+    if (inbound) text += fmt::format("replay_window = {}\n", sa.replay_window);
+    text += fmt::format("udp_encapsulation = {}\n", on_or_off(sa.udp_encapsulation));
+    return text + lifetimes_text("lifetime", sa.hard) + lifetimes_text("soft_lifetime", sa.soft);
+}
+
 } // namespace
 
 std::string main_config_text(const Settings& settings) {
@@ -95,6 +121,7 @@ std::string main_config_text(const Settings& settings) {
            + fmt::format("[workers]\nidle = {}\nmax_sleep_us = {}\n\n",
                          settings.workers.idle == WorkerIdle::spin ? "spin" : "sleep",
                          settings.workers.max_sleep.count())
+           + ipsec_text(settings.ipsec)
            + fmt::format("[shell]\nsocket = {}\n\n", path_or(settings.shell_socket, "none"))
            + limits_text(settings.limits)
            + fmt::format("[tenants]\ndirectory = {}\n",
@@ -125,6 +152,8 @@ std::string tenant_config_text(const TenantSettings& tenant) {
             text += fmt::format("rate = {}\nburst = {}\n", port.rate_limit->octets_per_second * 8,
                                 port.rate_limit->burst_octets);
     }
+    for (const SaSettings& sa : tenant.sas)
+        text += sa_text(sa);
     return text;
 }
 

@@ -69,6 +69,22 @@ std::optional<std::uint64_t> Values::number(const Entry& entry, const Range& ran
     return number_in(entry, entry.value, 1, range, std::move(right));
 }
 
+std::optional<std::uint64_t> Values::decimal_or_hex(const Entry& entry, const Range& range) const {
+    if (!entry.value.starts_with("0x")) return number(entry, range);
+    const char* const begin = entry.value.data() + 2;
+    const char* const end = entry.value.data() + entry.value.size();
+    std::uint64_t value = 0;
+    const auto read = std::from_chars(begin, end, value, 16);
+    if (read.ptr == end && read.ec == std::errc{} && value >= range.low && value <= range.high)
+        return value;
+    const bool is_number = read.ptr == end && read.ec != std::errc::invalid_argument;
+    keys_.complain(entry,
+                   is_number ? in_quotes(entry.value) + " is out of range"
+                             : not_a(entry.value, "hexadecimal number"),
+                   fmt::format("{:#x} to {:#x}", range.low, range.high));
+    return std::nullopt;
+}
+
 std::optional<std::uint64_t> Values::scaled_number(const Entry& entry, const Range& range) const {
     std::string_view digits = entry.value;
     std::uint64_t unit = 1;

@@ -33,6 +33,9 @@ class Values {
     explicit Values(const Keys& keys) : keys_(keys) {}
 
     [[nodiscard]] std::optional<std::uint64_t> number(const Entry& entry, const Range& range) const;
+    /// The same; behind "0x" hexadecimal. What is said of a wrong one is both ways too.
+    [[nodiscard]] std::optional<std::uint64_t> decimal_or_hex(const Entry& entry,
+                                                              const Range& range) const;
     /// The same, of digits that k, M or G (thousands, millions, thousands of millions) may follow.
     [[nodiscard]] std::optional<std::uint64_t> scaled_number(const Entry& entry,
                                                              const Range& range) const;

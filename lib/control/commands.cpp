@@ -24,14 +24,44 @@ std::string list_or_none(const std::vector<std::string>& names) {
     return names.empty() ? "there is none" : fmt::format("there is {}", fmt::join(names, ", "));
 }
 
+/// What SAs stand on must be in the file as it runs; the rest of the file is not looked at.
+Expected<void> same_tunnels(const config::TenantSettings& running,
+                            const config::TenantSettings& loaded) {
+    const auto differs = [&](std::string_view what) {
+        return failure(fmt::format("its file has another {} than what runs", what),
+                       fmt::format("tenant {} ({})", running.name, running.file.native()),
+                       "a rekey takes the SAs only; for the rest use tenant del and tenant add");
+    };
+    if (!running.is_protected)
+        return failure("it is not protected", "tenant " + running.name,
+                       "set protection = ipsec, and use tenant del and tenant add");
+    if (loaded.name != running.name) return differs("name");
+    if (!loaded.is_protected) return differs("protection");
+    if (loaded.local_vtep != running.local_vtep) return differs("local_vtep");
+    if (loaded.remote_vteps != running.remote_vteps) return differs("remote_vtep");
+    // The new SAs' overhead may have made it smaller.
+    if (loaded.mtu != running.mtu) return differs("mtu");
+    return {};
+}
+
 } // namespace
+
+Expected<void> RunningController::bring_in(const config::TenantSettings& tenant) {
+    if (auto added = tenants_->add(tenant); !added) return added;
+    // The rows first: without SAs they drop what would leave in clear.
+    auto is_protected = protection_->add(tenant);
+    if (!is_protected)
+        if (auto removed = tenants_->remove(tenant.name); !removed)
+            spdlog::error("tenant {}: not undone: {}", tenant.name, removed.error().message());
+    return is_protected;
+}
 
 Expected<void> RunningController::add_tenant(const std::filesystem::path& file) {
     auto loaded = config::load_tenant(file, settings_);
     if (!loaded) return tl::unexpected(complaints_error(loaded.error()));
     // Sightings that wait for removed tenants must not count for one that gets their ids.
     learning_->drain();
-    if (auto added = tenants_->add(*loaded); !added) return added;
+    if (auto added = bring_in(*loaded); !added) return added;
     spdlog::info("tenant {}: added from {}", loaded->name, file.string());
     settings_.tenants.push_back(std::move(*loaded));
     return {};
@@ -39,9 +69,28 @@ Expected<void> RunningController::add_tenant(const std::filesystem::path& file) 
 
 Expected<void> RunningController::remove_tenant(const std::string& name) {
     if (find_tenant_settings(name) == nullptr) return tl::unexpected(unknown_tenant(name));
-    if (auto removed = tenants_->remove(name); !removed) return removed;
+    protection_->withdraw(name);
+    if (auto removed = tenants_->remove(name); !removed) {
+        if (auto again = protection_->give_again(name); !again)
+            spdlog::error("tenant {}: without its SAs: {}", name, again.error().message());
+        return removed;
+    }
+    protection_->forget(name);
     std::erase_if(settings_.tenants, [&](const auto& tenant) { return tenant.name == name; });
     spdlog::info("tenant {}: removed", name);
+    return {};
+}
+
+Expected<void> RunningController::rekey(const std::string& tenant) {
+    auto* const running = find_tenant_settings(tenant);
+    if (running == nullptr) return tl::unexpected(unknown_tenant(tenant));
+    config::Settings others = settings_;
+    std::erase_if(others.tenants, [&](const auto& other) { return other.name == tenant; });
+    auto loaded = config::load_tenant(running->file, others);
+    if (!loaded) return tl::unexpected(complaints_error(loaded.error()));
+    if (auto same = same_tunnels(*running, *loaded); !same) return same;
+    if (auto done = protection_->rekey(*loaded); !done) return done;
+    running->sas = std::move(loaded->sas);
     return {};
 }
 

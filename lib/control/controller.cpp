@@ -50,6 +50,7 @@ RunningController::~RunningController() {
     // The kernel's callbacks reach into the parts that go next.
     if (retry_timer_ != 0) loop_.cancel(retry_timer_);
     if (kernel_ != nullptr) loop_.unwatch(kernel_->fd());
+    protection_.reset();
     tenants_.reset();
     next_hops_.reset();
     // Representors stop before the uplinks, and the rules go in between.
@@ -149,8 +150,10 @@ Expected<void> RunningController::open_underlay() {
 
 Expected<void> RunningController::add_configured_tenants() {
     tenants_ = std::make_unique<Tenants>(*state_, *ports_, *next_hops_);
+    protection_ =
+        std::make_unique<Protection>(loop_, *path_, *state_, settings_.ipsec, worker_count());
     for (const auto& tenant : settings_.tenants)
-        if (auto added = tenants_->add(tenant); !added) return added;
+        if (auto added = bring_in(tenant); !added) return added;
     learning_ = std::make_unique<Learning>(loop_, *state_);
     return learning_->start(path_->learned_fd());
 }

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "config/settings.h"
+#include "control/sa_report.h"
 #include "datapath/software_path.h"
 #include "eswitch/hardware_path.h"
 #include "failover/state_machine.h"
@@ -201,6 +202,8 @@ class Controller {
     // Commands. Names are as in the files; an unknown name is an Error that lists what there is.
     virtual Expected<void> add_tenant(const std::filesystem::path& file) = 0;
     virtual Expected<void> remove_tenant(const std::string& name) = 0;
+    /// Reads the tenant's file again and replaces its SAs, make before break; on failure all stay.
+    virtual Expected<void> rekey(const std::string& tenant) = 0;
     virtual Expected<void> add_fdb(const std::string& tenant, const config::FdbSettings& entry) = 0;
     /// Static or learned.
     virtual Expected<void> remove_fdb(const std::string& tenant, const net::MacAddress& mac) = 0;
@@ -225,6 +228,7 @@ class Controller {
     /// @param port uplink or vm port from whose own side the packet comes
     [[nodiscard]] virtual Expected<ExplainReport>
     explain(const std::string& port, std::span<const std::uint8_t> packet) const = 0;
+    [[nodiscard]] virtual IpsecReport ipsec() const = 0;
     [[nodiscard]] virtual datapath::DropCounts drops() const = 0;
     [[nodiscard]] virtual std::vector<datapath::NodeCounters> node_counters() const = 0;
     [[nodiscard]] virtual std::vector<datapath::WorkerCounters> worker_counters() const = 0;

@@ -208,6 +208,10 @@ Expected<ExplainReport> RunningController::explain(const std::string& port,
     return hardware().explain(port, packet);
 }
 
+IpsecReport RunningController::ipsec() const {
+    return protection_->report();
+}
+
 datapath::DropCounts RunningController::drops() const {
     return path_->drops();
 }

@@ -13,6 +13,7 @@
 #include "control/next_hops.h"
 #include "control/nic.h"
 #include "control/port_set.h"
+#include "control/protection.h"
 #include "control/tenants.h"
 #include "overlay/forwarding_state.h"
 #include "underlay/kernel_watch.h"
@@ -35,6 +36,7 @@ class RunningController final : public Controller {
 
     Expected<void> add_tenant(const std::filesystem::path& file) override;
     Expected<void> remove_tenant(const std::string& name) override;
+    Expected<void> rekey(const std::string& tenant) override;
     Expected<void> add_fdb(const std::string& tenant, const config::FdbSettings& entry) override;
     Expected<void> remove_fdb(const std::string& tenant, const net::MacAddress& mac) override;
     Expected<void> set_uplink(const std::string& uplink, bool administratively_up) override;
@@ -53,6 +55,7 @@ class RunningController final : public Controller {
     [[nodiscard]] Expected<std::string> testpmd_program() const override;
     [[nodiscard]] Expected<ExplainReport>
     explain(const std::string& port, std::span<const std::uint8_t> packet) const override;
+    [[nodiscard]] IpsecReport ipsec() const override;
     [[nodiscard]] datapath::DropCounts drops() const override;
     [[nodiscard]] std::vector<datapath::NodeCounters> node_counters() const override;
     [[nodiscard]] std::vector<datapath::WorkerCounters> worker_counters() const override;
@@ -66,6 +69,7 @@ class RunningController final : public Controller {
     Expected<void> watch_kernel();
     Expected<void> open_underlay();
     Expected<void> add_configured_tenants();
+    Expected<void> bring_in(const config::TenantSettings& tenant);
     Expected<void> watch_links();
     Expected<void> run_workers();
 
@@ -94,6 +98,7 @@ class RunningController final : public Controller {
     EventLoop::TimerId retry_timer_ = 0;
     std::unique_ptr<NextHops> next_hops_;
     std::unique_ptr<Tenants> tenants_;
+    std::unique_ptr<Protection> protection_;
     std::unique_ptr<FailoverControl> failover_;
     std::unique_ptr<LinkWatch> links_;
     std::vector<DriverLinkEvent> driver_events_;

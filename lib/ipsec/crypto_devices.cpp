@@ -245,8 +245,14 @@ Expected<Sha256> CryptoDevices::sha256(std::span<std::uint8_t> message) const {
     xform.auth.algo = RTE_CRYPTO_AUTH_SHA256;
     xform.auth.digest_length = sizeof(Sha256);
     alignas(16) std::array<std::uint8_t, 16> iv{}, aad{};
+    rte_cryptodev_sym_capability_idx wanted{};
+    wanted.type = RTE_CRYPTO_SYM_XFORM_AUTH;
+    wanted.algo.auth = RTE_CRYPTO_AUTH_SHA256;
     for (const Device& device : devices_) {
-        if (device.on_cpu.empty()) continue;
+        // Unasked, the driver of one that has none writes errors into the log.
+        if (device.on_cpu.empty()
+            || rte_cryptodev_sym_capability_get(device.id, &wanted) == nullptr)
+            continue;
         const auto session = CryptoSession::create(device.id, &xform, pool_.get());
         if (!session) continue;
         Sha256 digest{};

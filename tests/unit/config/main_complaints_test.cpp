@@ -80,7 +80,7 @@ const std::vector<Case> syntax{
      "[blackjack]\n",
      {"main.conf:1: unknown section [blackjack]; one of [node], [log], [eswitch], [underlay], "
       "[uplink.NAME], "
-      "[failover], [workers], [shell], [limits], [tenants]"}},
+      "[failover], [workers], [ipsec], [shell], [limits], [tenants]"}},
     {"GivenTwice",
      "[log]\nlevel = info\n\nlevel = debug\n",
      {"main.conf:4: log.level: given twice; once; first at line 2"}},

@@ -60,6 +60,12 @@ announce_interval_ms = 250
 [workers]
 idle = spin
 max_sleep_us = 50
+[ipsec]
+offload = lookaside
+state_file = /var/lib/numbers
+new_state_file = on
+keys_to_file = /tmp/esp_sa
+rekey_grace = 30
 [shell]
 socket = none
 [limits]
@@ -94,6 +100,25 @@ device = net_vhost0,iface=/run/vm/blue2.sock
 mac = any
 rate = 20M
 burst = 100k
+[sa.out-1]
+direction = out
+remote_vtep = 2001:db8::2
+spi = 0x1001
+algorithm = aes256gcm16
+key_file = keys/out-1
+mode = tunnel
+esn = off
+udp_encapsulation = on
+lifetime_seconds = 3600
+lifetime_bytes = 1000000
+lifetime_packets = 1001
+soft_lifetime_seconds = 600
+[sa.in-1]
+direction = in
+remote_vtep = 2001:db8::2
+spi = 4294967295
+key_file = /etc/sallyport/keys/in-1
+replay_window = 4096
 )";
 
 Settings parsed(const std::string& main, const std::vector<std::string>& tenants) {
@@ -154,6 +179,8 @@ TEST(GoodMain, EveryKey) {
     EXPECT_EQ(settings.failover, (FailoverSettings{1, 5ms, 7, 250ms}));
     EXPECT_EQ(settings.workers, (WorkerSettings{WorkerIdle::spin, 50us}));
     EXPECT_EQ(settings.limits, (LimitSettings{16, 1000, 2000, 4096}));
+    EXPECT_EQ(settings.ipsec, (IpsecSettings{ipsec::Engine::lookaside, "/var/lib/numbers", true,
+                                             "/tmp/esp_sa", 30s}));
     EXPECT_EQ(settings.shell_socket, "");
     EXPECT_EQ(settings.tenants_directory, "");
 }
@@ -213,6 +240,25 @@ TEST(GoodTenant, EveryKey) {
          "net_vhost0,iface=/run/vm/blue2.sock",
          {},
          net::RateLimit{.octets_per_second = 2'500'000, .burst_octets = 100'000}}};
+    SaSettings out;
+    out.name = "out-1";
+    out.remote_vtep = ip("2001:db8::2");
+    out.spi = 0x1001;
+    out.algorithm = ipsec::Algorithm::aes_256_gcm;
+    out.key_file = std::filesystem::absolute("keys/out-1");
+    out.mode = ipsec::Mode::tunnel;
+    out.esn = false;
+    out.udp_encapsulation = true;
+    out.hard = {.seconds = 3600, .octets = 1000000, .packets = 1001};
+    out.soft = {.seconds = 600, .octets = 900000, .packets = 901};
+    SaSettings in;
+    in.name = "in-1";
+    in.direction = ipsec::Direction::inbound;
+    in.remote_vtep = ip("2001:db8::2");
+    in.spi = 0xffffffff;
+    in.key_file = "/etc/sallyport/keys/in-1";
+    in.replay_window = 4096;
+    blue.sas = {out, in};
     EXPECT_EQ(settings.tenants[0], blue);
 }
 
@@ -277,6 +323,26 @@ TEST(ConfigText, NamesEveryKeyOfTheDocumentation) {
                             "fdb_entries",
                             "tunnels",
                             "buffers",
+                            "offload",
+                            "state_file",
+                            "new_state_file",
+                            "keys_to_file",
+                            "rekey_grace",
+                            "protection",
+                            "direction",
+                            "spi",
+                            "algorithm",
+                            "key_file",
+                            "mode",
+                            "esn",
+                            "replay_window",
+                            "udp_encapsulation",
+                            "lifetime_seconds",
+                            "lifetime_bytes",
+                            "lifetime_packets",
+                            "soft_lifetime_seconds",
+                            "soft_lifetime_bytes",
+                            "soft_lifetime_packets",
                             "directory",
                             "vni",
                             "local_vtep",

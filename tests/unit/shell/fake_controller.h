@@ -28,6 +28,19 @@ class FakeController final : public control::Controller {
         blue.remote_vteps = {address("192.0.2.2"), address("192.0.2.3")};
         blue.vm_ports = {{"blue1", "net_tap0,iface=blue1", {mac("52:54:00:00:00:01")}}};
         config::TenantSettings red = blue;
+        blue.is_protected = true;
+        config::SaSettings out;
+        out.name = "out-1";
+        out.remote_vtep = address("192.0.2.2");
+        out.spi = 0x1001;
+        out.key_file = "/etc/sallyport/keys/out-1";
+        out.hard.packets = 1000;
+        out.soft.packets = 900;
+        config::SaSettings in = out;
+        in.name = "in-1";
+        in.direction = ipsec::Direction::inbound;
+        in.spi = 0xfedcba98;
+        blue.sas = {out, in};
         red.name = "red";
         red.vni = 200;
         red.vm_ports = {{"red1", "net_tap1", {}}};
@@ -40,6 +53,7 @@ class FakeController final : public control::Controller {
     Expected<void> remove_tenant(const std::string& name) override {
         return record("remove_tenant " + name);
     }
+    Expected<void> rekey(const std::string& tenant) override { return record("rekey " + tenant); }
     Expected<void> add_fdb(const std::string& tenant, const config::FdbSettings& entry) override {
         return record("add_fdb " + tenant + " " + entry.mac.to_string() + " "
                       + (entry.vtep ? entry.vtep->to_string() : entry.vm_port));
@@ -139,6 +153,30 @@ class FakeController final : public control::Controller {
                                       "a station that is new"};
         if (packet.back() == 0xff) report = {{}, Fate::port, "p0", "0011", {}};
         if (packet.back() == 0xee) report = {{}, Fate::drop, {}, "0011", {}};
+        return report;
+    }
+    [[nodiscard]] control::IpsecReport ipsec() const override {
+        control::IpsecReport report;
+        control::SaReport out;
+        out.tenant = "blue";
+        out.settings = settings_.tenants[0].sas.at(0);
+        out.choice = {
+            ipsec::Engine::cpu, "crypto_aesni_mb0", {"inline-crypto: there is no uplink"}};
+        out.sequence = 18446744073709551614U;
+        out.totals.packets = 5;
+        out.totals.octets = 500;
+        out.lifetime = ipsec::Lifetime::soft;
+        control::SaReport in = out;
+        in.settings = settings_.tenants[0].sas.at(1);
+        in.totals.faults[static_cast<std::size_t>(ipsec::PacketFault::bad_icv)] = 3;
+        in.lifetime = ipsec::Lifetime::fresh;
+        control::SaReport old = in;
+        old.settings.name = "in-0";
+        old.state = control::SaState::retiring;
+        report.sas = {out, in, old};
+        report.outbound = out.totals;
+        report.inbound = in.totals;
+        report.devices = {"crypto_aesni_mb0: on the CPU aes128gcm16"};
         return report;
     }
     [[nodiscard]] datapath::DropCounts drops() const override {
