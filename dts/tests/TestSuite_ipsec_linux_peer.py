@@ -216,7 +216,7 @@ class TestWithoutKeys:
             log = sallyport.log()
             sallyport.process.discard_log()
             bed.hv1.sallyport = None
-            assert str(key) in log and "0600" in log
+            assert str(key) in log and "chmod 600" in log
             assert key.read_text() not in log
 
     def test_numbers_go_on_after_a_restart(self) -> None:
