@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""The demo: two hypervisors, two switches, six VMs of two tenants, one pulled cable.
+"""The demo: two hypervisors, two switches, eight VMs of three tenants, one pulled cable.
 
 Every claim is measured; one that does not hold ends the demo with a non-zero status. Started by
 demo.sh.
@@ -16,7 +16,9 @@ import textwrap
 import time
 
 from api.bench import unicast
+from api.keys import KeyFolder
 from api.lab import BLUE, RED, Lab
+from api.security import SaPair
 from api.traffic import (IperfServer, NumberedStream, Pings, Transfer, iperf, parse_iperf,
                          parse_ping, ping, wait_ping)
 from api.vm import Vm
@@ -37,8 +39,12 @@ PICTURE = """
         |    |                 |         |
        [ hv1 : Sallyport ]    [ hv2 : Sallyport ]     hypervisors
         |      |      |        |      |      |
-      blue1  blue3   red1    blue2  red2   red3      VMs
+      blue1  blue3   red1    blue2  red2   red3      VMs; green1 on hv1, green2 on hv2
 """
+
+
+#: VNI of the tenant whose traffic between hypervisors is encrypted.
+GREEN_VNI = 300
 
 
 class ClaimFailed(Exception):
@@ -74,8 +80,8 @@ class Demo:
         print(f"  {GREEN}ok{PLAIN}  {text}", flush=True)
 
 
-def build(lab: Lab) -> None:
-    """Two hypervisors; blue and red on both, numbered alike: same MACs, same addresses."""
+def build(lab: Lab, keys: tuple[KeyFolder, KeyFolder]) -> None:
+    """Two hypervisors; blue, red and green on both, numbered alike: same MACs, same addresses."""
     layout = {"hv1": (("blue", "blue1", 1), ("blue", "blue3", 3), ("red", "red1", 1)),
               "hv2": (("blue", "blue2", 2), ("red", "red2", 2), ("red", "red3", 3))}
     for number, (name, vms) in enumerate(layout.items(), 1):
@@ -84,6 +90,19 @@ def build(lab: Lab) -> None:
             hypervisor.tenant(tenant, vni, [lab.address(3 - number)])
         for tenant, vm, index in vms:
             hypervisor.vm(tenant, vm, index, "tap")
+    protect(lab, keys)
+
+
+def protect(lab: Lab, keys: tuple[KeyFolder, KeyFolder]) -> None:
+    """Tenant green, with an SA each way; each hypervisor has the keys in files of its own."""
+    one, other = lab.hypervisors
+    pair = SaPair.fresh(one.vtep, other.vtep)
+    for hypervisor, remote, sas, folder, index in ((one, other, pair, keys[0], 1),
+                                                   (other, one, pair.reversed, keys[1], 2)):
+        hypervisor.main.settings |= folder.settings
+        tenant = hypervisor.tenant("green", GREEN_VNI, [remote.vtep], protection="ipsec", mtu=1500)
+        tenant.sas = folder.sections(sas, remote.vtep)
+        hypervisor.vm("green", f"green{index}", index, "tap")
 
 
 def vm(lab: Lab, name: str) -> Vm:
@@ -91,17 +110,18 @@ def vm(lab: Lab, name: str) -> Vm:
 
 
 def describe(demo: Demo, lab: Lab) -> None:
-    demo.title("Two hypervisors, two switches, six virtual machines")
+    demo.title("Two hypervisors, two switches, eight virtual machines")
     print(PICTURE)
     demo.say(f"""
         Each hypervisor and each VM is a network namespace, that is a Linux network stack of its
         own; the switches are Linux bridges. On each hypervisor runs one Sallyport: it carries its
         VMs' traffic in VXLAN, tenant blue under VNI {BLUE}, tenant red under VNI {RED}, over
-        whichever of its two uplinks is active.
+        whichever of its two uplinks is active. Tenant green, VNI {GREEN_VNI}, is protected: between
+        the hypervisors its VXLAN travels in ESP, by AES-128-GCM.
 
-        Blue and red know nothing of each other, and use the same addresses, IP and MAC:
+        The tenants know nothing of each other, and use the same addresses, IP and MAC:
     """)
-    for name in ("blue1", "red1", "blue2", "red2", "blue3", "red3"):
+    for name in ("blue1", "red1", "green1", "blue2", "red2", "green2", "blue3", "red3"):
         machine = vm(lab, name)
         demo.show(f"{name:6} {machine.ip}  {machine.mac}")
     for hypervisor in lab.hypervisors:
@@ -119,6 +139,7 @@ def pings_and_iperf(demo: Demo, lab: Lab) -> None:
     """)
     for one, other, where in (("blue1", "blue2", "across hypervisors"),
                               ("red1", "red2", "across hypervisors"),
+                              ("green1", "green2", "across hypervisors, in ESP"),
                               ("blue1", "blue3", "within hv1"),
                               ("red3", "red2", "within hv2")):
         source, target = vm(lab, one), vm(lab, other)
@@ -213,6 +234,34 @@ def on_the_wire(demo: Demo, lab: Lab) -> None:
                "packets of both VNIs were seen between the hypervisors' vteps", text)
 
 
+def on_the_wire_in_esp(demo: Demo, lab: Lab) -> None:
+    demo.title("On the wire: ESP")
+    demo.say(f"""
+        The same for green1 and green2, but all that goes over the switch for 192.0.2.x's VXLAN and
+        ESP is read. Nothing tells the VMs' packets from noise; VNI {GREEN_VNI} is never seen.
+    """)
+    wait_ping(vm(lab, "green1"), "10.0.0.2")
+    hv1 = lab.hypervisors[0]
+    before = {sa["name"]: sa["packets"] for sa in hv1.shell.json("show ipsec sa green")}
+    switch = lab.switches[0].namespace
+    dump = switch.start("tcpdump", "-n", "-t", "-l", "-i", "hv1", "-c", "8",
+                        "udp port 4789 or ip proto 50 or ip6 proto 50", name="tcpdump")
+    try:
+        dump.wait_for_text("listening on")
+        pings = ping(vm(lab, "green1"), "10.0.0.2", count=10, interval=0.1)
+        text = dump.wait_ok(15)
+    finally:
+        dump.stop()
+    lines = [line for line in text.splitlines() if re.match(r"IP6? ", line)]
+    demo.show("\n".join(lines[:8]))
+    demo.claim(clean(pings) and sum("ESP(spi=" in line for line in lines) >= 8
+               and f"vni {GREEN_VNI}" not in text, "green's pings were seen as ESP only", text)
+    after = {sa["name"]: sa["packets"] for sa in hv1.shell.json("show ipsec sa green")}
+    demo.claim(all(after[name] - before[name] >= 10 for name in before),
+               "hv1's two SAs have counted them, one each way")
+    demo.show(hv1.shell.run("show ipsec sa green").stdout)
+
+
 def cable_pulled(demo: Demo, lab: Lab) -> None:
     demo.title("A cable is pulled")
     demo.say("""
@@ -292,10 +341,11 @@ def look_around(demo: Demo, lab: Lab, stay: bool) -> None:
 
 
 def run(demo: Demo, stay: bool) -> None:
-    with Lab() as lab:
-        build(lab)
+    with KeyFolder() as one, KeyFolder() as other, Lab() as lab:
+        build(lab, (one, other))
         lab.start()
-        for chapter in (describe, pings_and_iperf, apart, on_the_wire, cable_pulled):
+        for chapter in (describe, pings_and_iperf, apart, on_the_wire, on_the_wire_in_esp,
+                        cable_pulled):
             chapter(demo, lab)
         look_around(demo, lab, stay)
     demo.title("The end")

@@ -156,4 +156,4 @@ class TestShowFlow:
         rules = [line for line in lines if line.startswith("flow queue ") and " create " in line]
         assert len(rules) == len(hv1.shell.json("show flow"))
         assert sum("template_table" in line and " create " in line
-                   for line in lines if line not in rules) == 13
+                   for line in lines if line not in rules) == 14

@@ -16,15 +16,20 @@ from scapy.layers.inet6 import ICMPv6EchoRequest, IPv6, IPv6ExtHdrFragment, IPv6
 from scapy.layers.l2 import ARP, Dot1Q, Ether
 from scapy.packet import Packet
 
+from api.esp import EspSender
+from api.keys import KeyFolder
 from api.lab import BLUE, RED, Lab, Station, vm_addresses, vm_mac
 from api.sallyport import binary
+from api.security import SaPair
 from api.shell import PortCounters, TenantCounters
-from api.traffic import assert_pings, tcp
+from api.traffic import assert_pings, ping, tcp
 from api.wire import outer, vxlan
 from framework.namespace import Namespace
 from framework.process import wait_until
 
 FAR = vm_mac(9)
+#: VNI of the tenant that is protected.
+GREEN = 300
 
 
 def inner_frames(destination: str, source: str) -> list[Packet]:
@@ -67,7 +72,7 @@ def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
     Everything hostile comes by TAPs, uplink and VM ports alike: they lose nothing on the way, and
     hand over fragments as they are, so that the counters must add up to the last packet.
     """
-    with Lab(ipv6=request.param == "ipv6", mtu=1500) as lab:
+    with KeyFolder() as keys, Lab(ipv6=request.param == "ipv6", mtu=1500) as lab:
         peer = lab.peer("peer1", 11)
         hostile = lab.station("hostile", 21)
         hv1 = lab.hypervisor("hv1", 1, uplink_kind="tap")
@@ -81,6 +86,11 @@ def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
         hv1.vm("blue", "evil", 5, "tap", macs=["any"], addresses=[])
         hv1.vm("blue", "strict", 6, "tap", addresses=[])
         peer.vm("far", BLUE, vm_mac(3), vm_addresses(3), [hv1.vtep], mtu=1430)
+        green = hv1.tenant("green", GREEN, [hostile.address], protection="ipsec", mtu=1380)
+        lab.sas = SaPair.fresh(hv1.vtep, hostile.address)
+        green.sas = keys.sections(lab.sas, hostile.address)
+        hv1.main.settings |= keys.settings
+        hv1.vm("green", "green1", 1, "tap", mtu=1380)
         lab.start()
         for name in ("evil", "strict"):
             hv1.vms[name].namespace.mute("eth0")
@@ -121,7 +131,7 @@ class Count:
 
     def read_tenants(self) -> list[TenantCounters]:
         shell = self.lab.hypervisors[0].shell
-        return [shell.tenant(name) for name in ("blue", "red")]
+        return [shell.tenant(name) for name in ("blue", "red", "green")]
 
     def received(self) -> int:
         return self.read_port().since(self.port).rx_packets
@@ -158,6 +168,41 @@ class TestHostile:
         assert port.rx_missed == 0 and port.rx_errors == 0 and port.rx_no_buffer == 0
         self.sums_of_uplink(count)
         assert len(port.drops) >= 8, port.drops  # the mutations do reach deep
+        traffic_as_before(lab)
+
+    def test_esp(self, lab: Lab, request: pytest.FixtureRequest) -> None:
+        """Mutated ESP packets from the underlay.
+
+        Steps:
+            * Mutate good ESP packets of a protected tenant's SA from the outer IP header on, and send
+              them to the vtep.
+        Verify:
+            * The process lives and a sanitizer, if built in, is silent.
+            * Every packet was received, and each was dropped under a named reason, passed to Linux,
+              or opened: no sequence number more than once.
+            * Afterwards traffic between the VMs flows as before.
+        """
+        hv1 = lab.hypervisors[0]
+        station: Station = lab.hostile
+        number = request.config.getoption("--hostile-packets")
+        ether = Ether(src=station.mac, dst=hv1.underlay_mac)
+        ip = outer(station.address, hv1.vtep)
+        sender = EspSender(lab.sas.into)
+        seeds = [sender.protect(vxlan(ether, ip, vni, frame))
+                 for frame in inner_frames(vm_mac(1), FAR) for vni in (GREEN, GREEN, BLUE)]
+        count = Count(lab, "p0")
+        green = hv1.shell.tenant("green")
+        sent = mutate_and_send(hv1.namespace, "up0", seeds, number, request, spare=12)
+        assert sent == number
+        wait_until(lambda: count.received() >= sent, f"{sent} packets received", 20)
+        self.sums_of_uplink(count)
+        drops = count.read_port().since(count.port).drops
+        assert {"bad-icv", "unknown-spi", "replayed", "esp-malformed"} <= set(drops), drops
+        assert hv1.shell.tenant("green").since(green).decap_packets <= len(seeds)
+        # Over an IPv6 underlay pings were seen to be lost for half a second after this, at neither
+        # end of ours, and why is not known: so traffic need not be back at once.
+        tap, far = hv1.vms["tap"], lab.peers["peer1"].vms["far"]
+        wait_until(lambda: ping(tap, far.ip, count=50).lost == 0, "no ping of 50 is lost", 20)
         traffic_as_before(lab)
 
     @staticmethod
@@ -234,4 +279,6 @@ BEFORE_DECAPSULATION = {
     "not-for-us", "outer-malformed", "outer-ip-checksum", "outer-fragment", "outer-udp-length",
     "outer-udp-checksum", "outer-udp6-zero-checksum", "vxlan-flags", "vni-unknown",
     "vni-wrong-vtep", "vtep-unknown", "ecn-invalid", "host-port-absent", "port-frame-size",
+    "clear-text", "unknown-spi", "selector-mismatch", "bad-icv", "replayed", "outside-window",
+    "bad-padding", "dummy", "esp-malformed", "esp-unsuitable-buffer", "lifetime-over",
 }

@@ -8,11 +8,8 @@ keys at both ends as `ip xfrm` takes them.
 from __future__ import annotations
 
 import re
-import shutil
 import signal
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from scapy.layers.inet6 import IPv6
@@ -20,8 +17,8 @@ from scapy.layers.l2 import ARP
 from scapy.packet import Packet
 
 from api import uml_peer
-from api.config import SaConfig
 from api.esp import EspReceiver, EspSender, flip, is_esp
+from api.keys import KeyFolder
 from api.lab import BLUE, Hypervisor, Lab, vm_addresses, vm_mac
 from api.security import AES_128_CBC_SHA256, AES_256_GCM, CHACHA20_POLY1305, Sa, SaPair
 from api.shell import Shell
@@ -29,10 +26,6 @@ from api.traffic import assert_pings, tcp, wait_ping
 from api.wire import Wire
 from api.xfrm_peer import XfrmPeer
 from framework.process import wait_until
-
-#: Our names of the suites.
-_NAMES = {"aes-128-gcm": "aes128gcm16", "aes-256-gcm": "aes256gcm16",
-          "chacha20-poly1305": "chacha20poly1305", "aes-128-cbc-hmac-sha256": "aes128-sha256"}
 
 #: Shapes of security associations, and the family of the underlay.
 _SHAPES: dict[str, tuple[bool, dict]] = {
@@ -59,7 +52,7 @@ class Protected:
     """A lab with hv1 and its VM `near`, and the guest with its VM `far`."""
 
     def __init__(self, ipv6: bool = False, workers: int = 1, vm: str = "tap", **fields) -> None:
-        self.keys = Path(tempfile.mkdtemp(prefix="sallyport-keys-"))
+        self.keys = KeyFolder()
         # Room for an overlay of 1500 in every mode.
         self.lab = Lab(ipv6=ipv6, mtu=1700)
         try:
@@ -68,8 +61,7 @@ class Protected:
             self.peer = peer
             self.hv1: Hypervisor = self.lab.hypervisor("hv1", 1, workers)
             self.sas = SaPair.fresh(self.hv1.vtep, peer.vtep, **fields)
-            self.hv1.main.settings |= {"ipsec.state_file": self.keys / "numbers",
-                                       "ipsec.new_state_file": "on"}
+            self.hv1.main.settings |= self.keys.settings
             self.tenant = self.hv1.tenant("blue", BLUE, [peer.vtep], protection="ipsec", mtu=1500)
             self.write(self.sas)
             self.near = self.hv1.vm("blue", "near", 1, vm)
@@ -84,21 +76,13 @@ class Protected:
 
     def write(self, pair: SaPair) -> None:
         """Keys into files of their own, and the tenant's sections."""
-        self.tenant.sas = []
-        for direction, sa in (("out", pair.out), ("in", pair.into)):
-            key = self.keys / f"{sa.spi:x}.key"
-            key.touch(0o600)
-            key.write_text((sa.key + sa.auth_key).hex())
-            self.tenant.sas.append(SaConfig(
-                f"{direction}-{sa.spi:x}", direction, self.peer.vtep, sa.spi,
-                _NAMES[sa.cipher.name], key, tunnel=sa.tunnel, esn=sa.esn, window=sa.window,
-                udp=sa.udp))
+        self.tenant.sas = self.keys.sections(pair, self.peer.vtep)
 
     def close(self) -> None:
         for wire in getattr(self, "wires", []):
             wire.close()
         self.lab.close()
-        shutil.rmtree(self.keys)
+        self.keys.close()
 
     def __enter__(self) -> Protected:
         return self

@@ -59,6 +59,8 @@ SHOWS = {
     "show fdb": (vm_mac(1), vm_mac(3), "learned", "192.0.2.11"),
     "show fdb blue": (vm_mac(1), vm_mac(3)),
     "show vtep": ("192.0.2.1", "192.0.2.11"),
+    "show ipsec policy": ("blue", "none"),
+    "show ipsec stats": (),
     "show nexthop": ("192.0.2.11", "02:00:00:00:0b:00"),
     "show drop": (),
     "show graph stats": ("sallyport-vxlan-encap", "sallyport-drop"),

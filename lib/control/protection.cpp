@@ -153,11 +153,8 @@ void Protection::discard(Sa& sa) {
     sa.reservation.reset();
 }
 
-std::uint16_t Protection::inbound_worker(const Sas& others) const {
-    const auto before = std::count_if(others.begin(), others.end(),
-                                      [](const auto& sa) { return !sa->is_outbound(); });
-    return static_cast<std::uint16_t>((inbound_given_ + static_cast<std::uint64_t>(before))
-                                      % workers_);
+std::uint16_t Protection::next_inbound_worker() {
+    return static_cast<std::uint16_t>(next_inbound_worker_++ % workers_);
 }
 
 Expected<void> Protection::add(const config::TenantSettings& tenant) {
@@ -175,7 +172,7 @@ Expected<void> Protection::add(const config::TenantSettings& tenant) {
             const auto worker =
                 is_outbound
                     ? static_cast<std::uint16_t>(outbound[settings.remote_vtep]++ % workers_)
-                    : inbound_worker(made);
+                    : next_inbound_worker();
             auto sa = make(tenant, settings, std::move(*key), worker);
             if (!sa) return tl::unexpected(sa.error());
             made.push_back(std::move(*sa));
@@ -203,9 +200,8 @@ Expected<void> Protection::give_inbound(const std::string& tenant, const Sa& sa)
     const auto* const vtep = state_.find_vtep(sa.settings.remote_vtep);
     if (entry == nullptr || vtep == nullptr)
         return failure("there is no row for it", sa_place(tenant, sa.settings.name));
-    if (auto given = path_.add_inbound_sa(entry->row.id, vtep->id, sa.session); !given)
+    if (auto given = path_.add_inbound_sa(entry->row.id, vtep->id, sa.session, sa.worker); !given)
         return given;
-    ++inbound_given_;
     return {};
 }
 

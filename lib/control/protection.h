@@ -90,7 +90,8 @@ class Protection {
                                        const config::SaSettings& settings, KeyOfSa key,
                                        std::uint16_t worker);
     Expected<std::shared_ptr<Sa>> install(std::shared_ptr<Sa> sa, ipsec::SaSettings settings);
-    [[nodiscard]] std::uint16_t inbound_worker(const Sas& others) const;
+    /// In turn.
+    std::uint16_t next_inbound_worker();
     void discard(Sa& sa);
 
     Expected<void> give(const std::string& tenant, const Sas& sas);
@@ -121,8 +122,7 @@ class Protection {
     std::unique_ptr<ipsec::SequenceStore> numbers_;
     std::optional<WiresharkKeys> wireshark_;
     std::map<std::string, Sas> tenants_;
-    /// Inbound SAs that the path was given so far: which worker it gives the next to follows.
-    std::uint64_t inbound_given_ = 0;
+    std::uint16_t next_inbound_worker_ = 0;
     EventLoop::TimerId timer_ = 0;
     bool numbers_fail_ = false;
     /// Of SAs that are gone; index by ipsec::Direction.

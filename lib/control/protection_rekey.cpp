@@ -55,7 +55,7 @@ Expected<void> Protection::make_new(const config::TenantSettings& tenant, RekeyP
         const bool is_outbound = settings.direction == ipsec::Direction::outbound;
         const auto place = is_outbound ? outbound[settings.remote_vtep]++ : std::uint16_t{0};
         const auto worker =
-            is_outbound ? static_cast<std::uint16_t>(place % workers_) : inbound_worker(plan.made);
+            is_outbound ? static_cast<std::uint16_t>(place % workers_) : next_inbound_worker();
         if (const auto& kept = plan.wanted[i]) {
             // Its queue pair is one worker's.
             if (is_outbound && kept->worker != worker

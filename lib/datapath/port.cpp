@@ -113,8 +113,10 @@ Expected<void> Port::configure(rte_mempool* pool) {
     if (sends_segments_) configuration.txmode.offloads = RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
     if (rx_queues_ > 1 && info.flow_type_rss_offloads != 0) {
         configuration.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
+        // ESP has no ports: by its SPI, so that SAs find different workers.
         configuration.rx_adv_conf.rss_conf.rss_hf =
-            info.flow_type_rss_offloads & (RTE_ETH_RSS_IP | RTE_ETH_RSS_UDP | RTE_ETH_RSS_TCP);
+            info.flow_type_rss_offloads
+            & (RTE_ETH_RSS_IP | RTE_ETH_RSS_UDP | RTE_ETH_RSS_TCP | RTE_ETH_RSS_ESP);
     }
     configuration.intr_conf.lsc = link_event_ ? 1 : 0;
     if (const int error = rte_eth_dev_configure(id_, rx_queues_, tx_queues_, &configuration);

@@ -75,11 +75,15 @@ void PortSet::detach(const Port& port, bool running) {
     domain_.synchronize();
     // Packets for the port may still wait for the worker that sends for it. The port's number may
     // next be given to another tenant's, so they must be gone before this returns.
-    if (running)
-        wait_for_handover();
-    else
-        drain_handover();
-    domain_.synchronize();
+    // Twice, since a packet may go from one ring into another: to its SA's worker, then to its
+    // port's.
+    for (int i = 0; i < 2; ++i) {
+        if (running)
+            wait_for_handover();
+        else
+            drain_handover();
+        domain_.synchronize();
+    }
 }
 
 void PortSet::set_metered(overlay::VmPortId id, bool metered) {

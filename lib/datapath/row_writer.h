@@ -39,7 +39,7 @@ class RowWriter {
     Expected<void> set_outbound_sas(overlay::TenantId tenant, overlay::VtepId vtep,
                                     std::span<const std::shared_ptr<ipsec::SaSession>> sessions);
     Expected<void> add_inbound_sa(overlay::TenantId tenant, overlay::VtepId vtep,
-                                  std::shared_ptr<ipsec::SaSession> session);
+                                  std::shared_ptr<ipsec::SaSession> session, std::uint16_t worker);
     void remove_inbound_sa(std::uint32_t spi);
 
     /// The remote vtep at the far end of a tunnel; absent: removed meanwhile.
@@ -118,8 +118,6 @@ class RowWriter {
     /// By SPI.
     std::map<std::uint32_t, InboundSa> inbound_sas_;
     std::vector<std::uint32_t> free_sa_numbers_;
-    /// Spreads SAs over the workers.
-    std::uint16_t next_sa_worker_ = 0;
     bool local_endpoints_changed_ = false;
 };
 

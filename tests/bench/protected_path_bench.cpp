@@ -61,7 +61,7 @@ class Bench {
         const std::vector<std::shared_ptr<ipsec::SaSession>> out{
             session(Direction::outbound, true)};
         check(hypervisor_.path().set_outbound_sas(tenant_, 0, out));
-        check(hypervisor_.path().add_inbound_sa(tenant_, 0, session(Direction::inbound, true)));
+        check(hypervisor_.path().add_inbound_sa(tenant_, 0, session(Direction::inbound, true), 0));
         peer_ = session(Direction::outbound, false);
     }
 

@@ -3,7 +3,11 @@
 // its own; where there are fewer SAs than workers, the SA's worker gets the packet.
 #include "datapath/nodes/esp_burst.h"
 
+#include <cstddef>
+#include <cstring>
 #include <utility>
+
+#include <rte_ip.h>
 
 namespace sallyport::datapath {
 
@@ -36,6 +40,23 @@ rte_mbuf* copy_with_room(const Worker& worker, const rte_mbuf* packet, std::uint
     return copy;
 }
 
+/// Whether the headers that the packet has are the tunnel's. A packet that waited for this worker
+/// may have outlived its tunnel, whose number, and its tenant's, then means another's.
+bool is_of(const rte_mbuf* packet, const TunnelView& tunnel) {
+    const std::uint8_t* const have = octets(packet);
+    const std::uint8_t* const want = tunnel.header.data();
+    constexpr std::size_t ipv4_source = RTE_ETHER_HDR_LEN + offsetof(rte_ipv4_hdr, src_addr);
+    constexpr std::size_t ipv6_source = RTE_ETHER_HDR_LEN + offsetof(rte_ipv6_hdr, src_addr);
+    const bool ipv4 = tunnel.family == net::IpFamily::ipv4;
+    const std::size_t vni = tunnel.header_length - sizeof(std::uint32_t);
+    return packet->data_len >= tunnel.header_length
+           && net::load<std::uint16_t>(have + 12) == net::load<std::uint16_t>(want + 12)
+           && (ipv4 ? std::memcmp(have + ipv4_source, want + ipv4_source, 8)
+                    : std::memcmp(have + ipv6_source, want + ipv6_source, 32))
+                  == 0
+           && net::load<std::uint32_t>(have + vni) == net::load<std::uint32_t>(want + vni);
+}
+
 class Protection {
   public:
     Protection(Worker& worker, rte_graph* graph, rte_node* node)
@@ -43,7 +64,7 @@ class Protection {
 
     void take(rte_mbuf* packet) {
         const TunnelView* const tunnel = worker_.tables->tunnels.get(meta(packet).tunnel);
-        if (tunnel == nullptr || tunnel->tenant != meta(packet).tenant)
+        if (tunnel == nullptr || tunnel->tenant != meta(packet).tenant || !is_of(packet, *tunnel))
             return refuse(packet, DropReason::tenant_gone);
         if (tunnel->outbound_sas.empty()) return refuse(packet, DropReason::no_sa);
         const WorkerSa& sa = tunnel->outbound_sas[worker_.index % tunnel->outbound_sas.size()];

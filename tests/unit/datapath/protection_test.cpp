@@ -89,9 +89,9 @@ class ProtectionTest : public OneTenantTest {
         const auto done = path().set_outbound_sas(blue, vtep, sessions);
         EXPECT_TRUE(done) << done.error().message();
     }
-    void take_by(const SaPlan& plan, overlay::VtepId vtep) {
+    void take_by(const SaPlan& plan, overlay::VtepId vtep, std::uint16_t worker = 0) {
         const auto done =
-            path().add_inbound_sa(blue, vtep, session_of(plan, Direction::inbound, true));
+            path().add_inbound_sa(blue, vtep, session_of(plan, Direction::inbound, true), worker);
         EXPECT_TRUE(done) << done.error().message();
     }
     /// Through the peer's end of an SA. Empty: refused.
@@ -258,7 +258,7 @@ TEST_F(ProtectionTest, HostileEspIsCountedForWhatItIs) {
     EXPECT_EQ(sent()["a"].size(), 70U);
     send(uplink(), old);
     expect_nothing_but(DropReason::outside_window);
-    for (std::size_t length = 0; length < first.size(); ++length)
+    for (std::size_t length = 1; length < first.size(); ++length)
         send(uplink(), Octets(first.begin(), first.begin() + static_cast<long>(length)));
     EXPECT_EQ(sent().count("a"), 0U);
 }
@@ -291,7 +291,7 @@ TEST_F(ProtectionTest, WhatAnEngineOrPeerGetsWrongIsCounted) {
     EXPECT_TRUE(path().set_outbound_sas(blue, vtep2, sends));
     send(a(), frame(1, 9));
     expect_nothing_but(DropReason::engine_failure);
-    EXPECT_TRUE(path().add_inbound_sa(blue, vtep2, failing(Direction::inbound)));
+    EXPECT_TRUE(path().add_inbound_sa(blue, vtep2, failing(Direction::inbound), 0));
     const auto peer = session_of(plan, Direction::outbound, false);
     send(uplink(), through(*peer, make_vxlan(from_vtep(2, vni), frame(9, 1))));
     expect_nothing_but(DropReason::bad_padding);
@@ -336,7 +336,7 @@ TEST_F(ProtectionTest, EspForOtherAddressesIsLinuxs) {
 TEST_F(ProtectionTest, AnSaThatWasTakenAwayIsUnknown) {
     const SaPlan plan{.spi = 0x2005};
     take_by(plan, vtep2);
-    EXPECT_FALSE(path().add_inbound_sa(blue, vtep3, session_of(plan, Direction::inbound, true)))
+    EXPECT_FALSE(path().add_inbound_sa(blue, vtep3, session_of(plan, Direction::inbound, true), 0))
         << "one SPI, one SA";
     const auto peer = session_of(plan, Direction::outbound, false);
     take_by({.spi = 0x2006}, vtep2);
@@ -359,7 +359,9 @@ TEST_F(ProtectionTest, AnSaThatWasTakenAwayIsUnknown) {
 TEST_F(ProtectionTest, OfNoTunnelThereIsNoSa) {
     EXPECT_FALSE(path().set_outbound_sas(blue, 99, {}));
     EXPECT_FALSE(path().set_outbound_sas(99, vtep2, {}));
-    EXPECT_FALSE(path().add_inbound_sa(99, vtep2, session_of({}, Direction::inbound, true)));
+    EXPECT_FALSE(path().add_inbound_sa(99, vtep2, session_of({}, Direction::inbound, true), 0));
+    EXPECT_FALSE(path().add_inbound_sa(blue, vtep2, session_of({}, Direction::inbound, true), 1))
+        << "there is one worker";
     path().remove_inbound_sa(12345);
 }
 
@@ -392,6 +394,27 @@ TEST_F(ProtectingWorkersTest, OneSaForTwoWorkersKeepsOrderAndNumbers) {
     EXPECT_EQ(drops(), Drops());
 }
 
+TEST_F(ProtectingWorkersTest, AWaitingPacketIsNotTheNextTenants) {
+    send_by({{}}, vtep2);
+    // One of the two ports is the other worker's: its frame waits for the SA's.
+    a().send(frame(1, 9));
+    b().send(frame(2, 9));
+    path().walk(0);
+    path().walk(1);
+    EXPECT_EQ(sent_by("p0").size(), 1U);
+    for (const std::uint8_t station : {1, 2, 8, 9})
+        hypervisor().remove(overlay::FdbRow{blue, mac(station), {}, {}});
+    hypervisor().remove(row);
+    overlay::TenantRow red = row;
+    red.name = "red";
+    red.vni = 200;
+    hypervisor().put(red);
+    send_by({{.spi = 0x1234}}, vtep2);
+    run();
+    EXPECT_TRUE(sent().empty());
+    EXPECT_EQ(drops(), one(DropReason::tenant_gone));
+}
+
 TEST_F(ProtectingWorkersTest, EachWorkerHasAnSaOfItsOwn) {
     const SaPlan first{.spi = 0x1010}, second{.spi = 0x1011};
     send_by({first, second}, vtep2);
@@ -419,8 +442,8 @@ TEST_F(ProtectingWorkersTest, EachWorkerHasAnSaOfItsOwn) {
 TEST_F(ProtectingWorkersTest, WhicheverWorkerReceivesTheSasWorkerOpens) {
     // The uplink has one queue and so one worker; the second SA is the other's.
     const SaPlan first{.spi = 0x2010}, second{.spi = 0x2011};
-    take_by(first, vtep2);
-    take_by(second, vtep2);
+    take_by(first, vtep2, 0);
+    take_by(second, vtep2, 1);
     std::vector<Octets> expected;
     for (const SaPlan& plan : {first, second}) {
         const auto peer = session_of(plan, Direction::outbound, false);
