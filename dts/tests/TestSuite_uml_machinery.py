@@ -549,7 +549,8 @@ class TestEspByHand:
         hand.sender.number = 1000
         assert hand.answers(good) == [ping]
         assert hand.answers(good, good) == []
-        assert hand.drops() == {"XfrmInStateSeqError": 2}
+        # One that was under way under the states before may be counted beside them.
+        assert hand.drops().get("XfrmInStateSeqError") == 2
         late = hand.sender.protect(hand.clear(), number=hand.sender.number - hand.sas.out.window)
         assert hand.answers(late) == []
         # Its number is taken for one of the next 2^32.
