@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The SAs of tunnels, and which worker each belongs to.
 #include "datapath/row_writer.h"
-#include "net/overhead.h"
+#include "ipsec/esp_overhead.h"
 
 #include <algorithm>
 #include <utility>
@@ -16,12 +16,8 @@ Error no_such_tunnel(const ipsec::SaSession* session) {
 }
 
 std::uint16_t headroom_of(const ipsec::SaSettings& settings) {
-    constexpr std::size_t spi_and_sequence = 8;
-    std::size_t octets = spi_and_sequence + ipsec::info(settings.algorithm).iv;
-    if (settings.mode == ipsec::Mode::tunnel)
-        octets += net::ip_header_length(settings.local.family);
-    if (settings.udp) octets += net::udp_header_length;
-    return static_cast<std::uint16_t>(octets);
+    return ipsec::esp_prefix_length(settings.algorithm, settings.mode, settings.local.family,
+                                    settings.udp.has_value());
 }
 
 } // namespace

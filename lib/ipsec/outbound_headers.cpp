@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "ipsec/esp_headers.h"
+#include "ipsec/esp_overhead.h"
 #include "ipsec/ip_packet.h"
 
 #include <cstring>
@@ -47,12 +48,11 @@ OutboundHeaders::OutboundHeaders(const SaSettings& settings, std::uint8_t scratc
       outer_(settings.local.family), udp_(settings.udp), block_(info(settings.algorithm).block),
       icv_(info(settings.algorithm).icv) {
     behind_ = static_cast<std::uint8_t>(icv_ + (settings.esn ? 4 : 0) + scratch);
-    prepended_ = static_cast<std::uint8_t>(sizeof(rte_esp_hdr) + info(settings.algorithm).iv
-                                           + (udp_ ? sizeof(rte_udp_hdr) : 0));
+    prepended_ = static_cast<std::uint8_t>(
+        esp_prefix_length(settings.algorithm, mode_, outer_, udp_.has_value()));
     if (mode_ != Mode::tunnel) return;
     const bool ipv4 = outer_ == net::IpFamily::ipv4;
     tunnel_length_ = ipv4 ? sizeof(rte_ipv4_hdr) : sizeof(rte_ipv6_hdr);
-    prepended_ = static_cast<std::uint8_t>(prepended_ + tunnel_length_);
     if (ipv4)
         write_ipv4(tunnel_.data(), settings);
     else

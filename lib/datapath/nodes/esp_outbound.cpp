@@ -2,6 +2,7 @@
 // VXLAN packets of protected tenants go into ESP (RFC 4303 section 3.3), each worker by an SA of
 // its own; where there are fewer SAs than workers, the SA's worker gets the packet.
 #include "datapath/nodes/esp_burst.h"
+#include "ipsec/ip_packet.h"
 
 #include <cstddef>
 #include <cstring>
@@ -16,20 +17,15 @@ namespace {
 enum Edge : rte_edge_t { to_port_tx, to_drop };
 constexpr const char* next[] = {"sallyport-port-tx", "sallyport-drop"};
 
-/// The cipher works in place: octets in one piece, nobody else's, and room in front of them.
-bool is_own(const rte_mbuf* packet, std::uint16_t headroom) {
-    return packet->nb_segs == 1 && RTE_MBUF_DIRECT(packet) && rte_mbuf_refcnt_read(packet) == 1
-           && rte_pktmbuf_headroom(packet) >= headroom;
-}
-
 /// @return null, with the packet untouched: no buffer, or none so large
 rte_mbuf* copy_with_room(const Worker& worker, const rte_mbuf* packet, std::uint16_t headroom) {
+    if (packet->pkt_len > UINT16_MAX) return nullptr;
     rte_mbuf* const copy = rte_pktmbuf_alloc(worker.pool);
     if (copy == nullptr) return nullptr;
     copy->data_off = static_cast<std::uint16_t>(copy->data_off + headroom);
     const auto length = static_cast<std::uint16_t>(packet->pkt_len);
     char* const room = rte_pktmbuf_append(copy, length);
-    if (room == nullptr || packet->pkt_len > UINT16_MAX) {
+    if (room == nullptr) {
         rte_pktmbuf_free(copy);
         return nullptr;
     }
@@ -73,7 +69,7 @@ class Protection {
                 refuse(packet, DropReason::handover_full);
             return;
         }
-        if (!is_own(packet, sa.headroom)) {
+        if (!ipsec::is_suitable(packet) || rte_pktmbuf_headroom(packet) < sa.headroom) {
             rte_mbuf* const copy = copy_with_room(worker_, packet, sa.headroom);
             if (copy == nullptr) return refuse(packet, DropReason::no_buffer);
             meta(copy) = meta(packet);
