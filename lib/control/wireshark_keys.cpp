@@ -2,6 +2,7 @@
 #include "control/wireshark_keys.h"
 
 #include "base/errno_text.h"
+#include "net/hex.h"
 
 #include <span>
 #include <string>
@@ -31,12 +32,8 @@ class KeyText {
 
     void add(std::string_view text) { text_ += text; }
     void add_hex(std::span<const std::uint8_t> octets) {
-        constexpr std::string_view digits = "0123456789abcdef";
         text_ += "0x";
-        for (const std::uint8_t octet : octets) {
-            text_ += digits[octet >> 4U];
-            text_ += digits[octet & 15U];
-        }
+        net::append_hex(text_, octets);
     }
     [[nodiscard]] std::string_view text() const { return text_; }
 

@@ -3,6 +3,7 @@
 
 #include "eswitch/model/packet_layers.h"
 #include "eswitch/modify_field.h"
+#include "net/hex.h"
 #include "net/ip_address.h"
 #include "net/mac_address.h"
 #include "net/overhead.h"
@@ -202,12 +203,8 @@ const T* conf(const rte_flow_action& action) {
 }
 
 std::string hex_text(std::span<const std::uint8_t> octets) {
-    static const char digits[] = "0123456789abcdef";
     std::string text = "0x";
-    for (const std::uint8_t octet : octets) {
-        text += digits[octet >> 4];
-        text += digits[octet & 0x0f];
-    }
+    net::append_hex(text, octets);
     return text;
 }
 

@@ -3,6 +3,7 @@
 
 #include "base/errno_text.h"
 #include "base/file_descriptor.h"
+#include "net/hex.h"
 
 #include <array>
 #include <string>
@@ -25,13 +26,6 @@ struct FileText {
     FileText(const FileText&) = delete;
     FileText& operator=(const FileText&) = delete;
 };
-
-int digit(char character) {
-    if (character >= '0' && character <= '9') return character - '0';
-    if (character >= 'a' && character <= 'f') return character - 'a' + 10;
-    if (character >= 'A' && character <= 'F') return character - 'A' + 10;
-    return -1;
-}
 
 bool is_separator(char character) {
     return character == ' ' || character == '\t' || character == '\r' || character == '\n'
@@ -56,10 +50,10 @@ class KeyReader {
             half_ = false;
             return KeyFault::none;
         }
-        const int value = digit(character);
-        if (value < 0) return KeyFault::not_hexadecimal;
-        if (half_) return put(static_cast<std::uint8_t>(high_ << 4 | value));
-        high_ = value;
+        const auto value = net::hex_digit(character);
+        if (!value) return KeyFault::not_hexadecimal;
+        if (half_) return put(static_cast<std::uint8_t>(high_ << 4 | *value));
+        high_ = *value;
         half_ = true;
         return KeyFault::none;
     }

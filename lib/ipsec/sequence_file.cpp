@@ -21,12 +21,8 @@ std::uint64_t checksum(std::string_view text) {
 }
 
 std::string hex(const Sha256& octets) {
-    static constexpr std::string_view digits = "0123456789abcdef";
     std::string text;
-    for (const std::uint8_t octet : octets) {
-        text += digits[octet >> 4];
-        text += digits[octet & 0xfU];
-    }
+    net::append_hex(text, octets);
     return text;
 }
 

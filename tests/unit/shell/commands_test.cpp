@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Every command of docs/commands.md against a controller with known answers.
-#include "commands/commands.h"
-#include "commands/report_json.h"
-#include "fake_controller.h"
+#include "commands_fixture.h"
 
 #include <fstream>
 #include <sstream>
@@ -13,31 +11,10 @@
 namespace sallyport::commands {
 namespace {
 
-using shell_test::FakeController;
 using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
-
-class CommandsTest : public ::testing::Test {
-  protected:
-    CommandsTest() { add_all({controller, commands}); }
-
-    std::string run(const std::string& line) {
-        auto reply = commands.run(line, "/folder");
-        EXPECT_TRUE(reply.done) << line << ": " << reply.text;
-        return reply.text;
-    }
-    std::string fail(const std::string& line) {
-        auto reply = commands.run(line, "/folder");
-        EXPECT_FALSE(reply.done) << line << ": " << reply.text;
-        return reply.text;
-    }
-    Json json(const std::string& line) { return Json::parse(run(line + " json")); }
-
-    FakeController controller;
-    shell::CommandSet commands;
-};
 
 TEST_F(CommandsTest, ChangesReachTheController) {
     run("fdb add blue 52:54:00:00:00:09 vtep 192.0.2.2");

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // What the shell shows of IPsec, in text and JSON.
-#include "commands/commands.h"
-#include "commands/report_json.h"
-#include "fake_controller.h"
+#include "commands_fixture.h"
 
 #include <string>
 
@@ -12,26 +10,12 @@
 namespace sallyport::commands {
 namespace {
 
-using shell_test::FakeController;
 using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-class IpsecCommandsTest : public ::testing::Test {
-  protected:
-    IpsecCommandsTest() { add_all({controller, commands}); }
-
-    std::string run(const std::string& line) {
-        auto reply = commands.run(line, "/folder");
-        EXPECT_TRUE(reply.done) << line << ": " << reply.text;
-        return reply.text;
-    }
-    Json json(const std::string& line) { return Json::parse(run(line + " json")); }
-
-    FakeController controller;
-    shell::CommandSet commands;
-};
+using IpsecCommandsTest = CommandsTest;
 
 TEST_F(IpsecCommandsTest, AllSas) {
     const std::string text = run("show ipsec sa");
