@@ -6,7 +6,8 @@
 #   setup.sh packages GROUP...            install the groups: build run test guest debian13
 #   setup.sh list GROUP                   the names of a group's packages
 #   setup.sh build FOLDER [meson options] [-- TARGET...]
-#                                         configure (once) and build all, or the targets
+#                                         configure (once) and build all, or the targets; sources
+#                                         are merged (unity), which takes half of the time
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -80,7 +81,7 @@ build() {
         shift
     done
     if [ ! -f "$folder/build.ninja" ]; then
-        meson setup "$folder" "$root" ${options[@]+"${options[@]}"}
+        meson setup "$folder" "$root" -Dunity=on -Dunity_size=6 ${options[@]+"${options[@]}"}
     fi
     ninja -C "$folder" "${@:2}"
 }
@@ -98,7 +99,7 @@ build)
     build "$@"
     ;;
 *)
-    sed -n '3,11s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
+    sed -n '3,12s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
     exit 2
     ;;
 esac

@@ -53,7 +53,7 @@ in_root() {
 
 make_root
 if [ ! -f "$folder/build/build.ninja" ]; then
-    in_root meson setup /build /src -Ddebug=false -Doptimization=0
+    in_root meson setup /build /src -Ddebug=false -Doptimization=0 -Dunity=on -Dunity_size=6
 fi
 in_root ninja -C /build "${targets[@]}"
 rm -f "$folder/build/meson-logs/testlog.junit.xml"

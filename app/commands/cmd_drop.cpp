@@ -7,7 +7,7 @@ namespace sallyport::commands {
 namespace {
 
 /// Only what was dropped, with its explanation.
-std::string render(const Json& drops) {
+std::string render_drop_table(const Json& drops) {
     static const shell::Renderer table = shell::table(
         {shell::column("REASON", "reason"), shell::column("PACKETS", "count", shell::Align::right),
          shell::column("MEANING", "meaning")},
@@ -31,7 +31,7 @@ void add_drop_commands(const Context& context) {
     context.commands.add("show drop", "drop reasons with counts of the process",
                          [&controller](const shell::Arguments&) -> Expected<shell::Output> {
                              return shell::Output{.data = drops_json(controller.drops()),
-                                                  .render = render};
+                                                  .render = render_drop_table};
                          });
     context.commands.add("clear stats", "all counters to zero",
                          [&controller](const shell::Arguments&) -> Expected<shell::Output> {

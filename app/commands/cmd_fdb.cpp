@@ -26,7 +26,7 @@ std::string path_text(const Json& entry) {
                : "software: " + shell::member_text(entry, "why_in_software");
 }
 
-Expected<shell::Output> show(const control::Controller& controller, const std::string& tenant) {
+Expected<shell::Output> show_fdb(const control::Controller& controller, const std::string& tenant) {
     static const shell::Renderer table = shell::table({column("TENANT", "tenant"),
                                                        column("MAC", "mac"),
                                                        {"BEHIND", target_text},
@@ -43,11 +43,12 @@ Expected<shell::Output> show(const control::Controller& controller, const std::s
 
 void add_fdb_commands(const Context& context) {
     control::Controller& controller = context.controller;
-    context.commands.add("show fdb", "MAC addresses of all tenants",
-                         [&controller](const shell::Arguments&) { return show(controller, ""); });
+    context.commands.add(
+        "show fdb", "MAC addresses of all tenants",
+        [&controller](const shell::Arguments&) { return show_fdb(controller, ""); });
     context.commands.add("show fdb <tenant:tenant>", "MAC addresses of one tenant",
                          [&controller](const shell::Arguments& arguments) {
-                             return show(controller, arguments.word("tenant"));
+                             return show_fdb(controller, arguments.word("tenant"));
                          });
     context.commands.add("fdb add <tenant:tenant> <mac:mac> vtep <address:address>",
                          "static entry behind a remote vtep",

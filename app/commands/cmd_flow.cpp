@@ -20,8 +20,8 @@ std::string why_not(const Json& flow) {
     return flow.at("reason").is_null() ? "" : member_text(flow, "reason");
 }
 
-Expected<shell::Output> show(const control::Controller& controller,
-                             const control::FlowFilter& filter) {
+Expected<shell::Output> show_flow(const control::Controller& controller,
+                                  const control::FlowFilter& filter) {
     static const shell::Renderer table = shell::table({column("GROUP", "group", Align::right),
                                                        column("TABLE", "table"),
                                                        column("TENANT", "tenant"),
@@ -135,16 +135,16 @@ std::vector<std::uint8_t> ipv4_frame(const net::MacAddress& source,
 
 void add_flow_commands(const Context& context) {
     control::Controller& controller = context.controller;
-    context.commands.add("show flow",
-                         "rules of the hardware path, of a NIC or as one would get them",
-                         [&controller](const shell::Arguments&) { return show(controller, {}); });
+    context.commands.add(
+        "show flow", "rules of the hardware path, of a NIC or as one would get them",
+        [&controller](const shell::Arguments&) { return show_flow(controller, {}); });
     context.commands.add("show flow tenant <tenant:tenant>", "those of one tenant",
                          [&controller](const shell::Arguments& arguments) {
-                             return show(controller, {arguments.word("tenant"), {}});
+                             return show_flow(controller, {arguments.word("tenant"), {}});
                          });
     context.commands.add("show flow port <port:vm_port>", "those of one vm port",
                          [&controller](const shell::Arguments& arguments) {
-                             return show(controller, {{}, arguments.word("port")});
+                             return show_flow(controller, {{}, arguments.word("port")});
                          });
     context.commands.add("show eswitch", "the NIC's E-Switch: tables, counters, flow queue",
                          [&controller](const shell::Arguments&) -> Expected<shell::Output> {

@@ -20,7 +20,7 @@ shell::Renderer ratio(const std::string& dividend, const std::string& divisor, d
     };
 }
 
-std::string render(const Json& graph) {
+std::string render_graph(const Json& graph) {
     static const shell::Renderer nodes =
         shell::table({column("NODE", "node"),
                       column("CALLS", "calls", Align::right),
@@ -47,7 +47,7 @@ void add_graph_commands(const Context& context) {
                          [&controller](const shell::Arguments&) -> Expected<shell::Output> {
                              return shell::Output{.data = graph_json(controller.node_counters(),
                                                                      controller.worker_counters()),
-                                                  .render = render};
+                                                  .render = render_graph};
                          });
 }
 

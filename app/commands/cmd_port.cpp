@@ -82,14 +82,15 @@ std::string render_stats_table(const Json& ports) {
     return table(ports) + render_drops(ports, "PORT");
 }
 
-std::string render_stats(const Json& port) {
+std::string render_port_stats(const Json& port) {
     return render_stats_table(Json::array({port}));
 }
 
 /// The report of one port, or of all as an array.
-Expected<shell::Output> show(const control::Controller& controller, const std::string& name,
-                             Json (*to_json)(const control::PortReport&),
-                             const shell::Renderer& render_all, const shell::Renderer& render) {
+Expected<shell::Output> show_port(const control::Controller& controller, const std::string& name,
+                                  Json (*to_json)(const control::PortReport&),
+                                  const shell::Renderer& render_all,
+                                  const shell::Renderer& render) {
     std::vector<control::PortReport> ports = controller.ports();
     if (name == "all")
         return shell::Output{.data = array_json(ports, to_json), .render = render_all};
@@ -109,14 +110,14 @@ void add_port_commands(const Context& context) {
     context.commands.add("show port info <port:port_or_all>",
                          "driver, device, MAC, MTU, queues and link of a port, or of all",
                          [&controller](const shell::Arguments& arguments) {
-                             return show(controller, arguments.word("port"), port_info_json,
-                                         render_info_table, render_info);
+                             return show_port(controller, arguments.word("port"), port_info_json,
+                                              render_info_table, render_info);
                          });
     context.commands.add("show port stats <port:port_or_all>",
                          "packets, bytes, errors and drops of a port, or of all",
                          [&controller](const shell::Arguments& arguments) {
-                             return show(controller, arguments.word("port"), port_stats_json,
-                                         render_stats_table, render_stats);
+                             return show_port(controller, arguments.word("port"), port_stats_json,
+                                              render_stats_table, render_port_stats);
                          });
 }
 

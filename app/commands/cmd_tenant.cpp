@@ -63,7 +63,7 @@ std::string nic_text(const Json& tenant, const std::string& kind) {
     return nic.is_null() ? "" : packets_text(nic, kind);
 }
 
-std::string render(const Json& tenant) {
+std::string render_tenant(const Json& tenant) {
     const Json& counters = tenant.at("counters");
     std::string ageing = member_text(tenant, "ageing_time");
     return shell::render_pairs({
@@ -97,7 +97,8 @@ std::string render(const Json& tenant) {
            + render_drops(Json::array({tenant}), "TENANT");
 }
 
-Expected<shell::Output> show(const control::Controller& controller, const std::string& name) {
+Expected<shell::Output> show_tenant(const control::Controller& controller,
+                                    const std::string& name) {
     std::vector<control::TenantReport> tenants = controller.tenants();
     if (name == "all")
         return shell::Output{.data = array_json(tenants, tenant_json), .render = render_all};
@@ -105,7 +106,7 @@ Expected<shell::Output> show(const control::Controller& controller, const std::s
         return report.settings.name == name;
     });
     if (tenant != tenants.end())
-        return shell::Output{.data = tenant_json(*tenant), .render = render};
+        return shell::Output{.data = tenant_json(*tenant), .render = render_tenant};
     std::vector<std::string> names;
     names.reserve(tenants.size());
     for (const control::TenantReport& report : tenants)
@@ -120,7 +121,7 @@ void add_tenant_commands(const Context& context) {
     context.commands.add("show tenant <tenant:tenant_or_all>",
                          "VNI, vteps, vm ports, counters and drops of a tenant, or of all",
                          [&controller](const shell::Arguments& arguments) {
-                             return show(controller, arguments.word("tenant"));
+                             return show_tenant(controller, arguments.word("tenant"));
                          });
     context.commands.add("tenant add <file:path>", "load one more tenant file",
                          [&controller](const shell::Arguments& arguments) {

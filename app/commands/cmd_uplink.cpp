@@ -14,7 +14,7 @@ std::string up_or_down(const Json& row, const char* key) {
     return row.at(key).get<bool>() ? "up" : "down";
 }
 
-std::string render(const Json& failover) {
+std::string render_failover(const Json& failover) {
     static const shell::Renderer table = shell::table(
         {column("UPLINK", "name"),
          {"STATE",
@@ -59,7 +59,7 @@ void add_uplink_commands(const Context& context) {
     context.commands.add("show uplink", "the two uplinks, which is active and why",
                          [&controller](const shell::Arguments&) -> Expected<shell::Output> {
                              return shell::Output{.data = failover_json(controller.failover()),
-                                                  .render = render};
+                                                  .render = render_failover};
                          });
     context.commands.add("set uplink <uplink:uplink> <state:(up|down)>",
                          "administrative state of an uplink",

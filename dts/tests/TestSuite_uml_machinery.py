@@ -490,12 +490,13 @@ class Hand:
         wait_until(good_one_answered, f"an answer to ping {first} or one behind it", interval=0)
         return [number for number in answered if number < first]
 
-    def drops(self) -> dict[str, int]:
-        """What the guest dropped since the last call."""
+    def drops(self, strangers: bool = False) -> dict[str, int]:
+        """What the guest dropped since the last call; packets of no SA only if asked for: the other
+        guest may send one at any time by states that are gone here."""
         now = self.peer.drops()
         before, self._drops = getattr(self, "_drops", {}), now
         return {name: count - before.get(name, 0) for name, count in now.items()
-                if count != before.get(name, 0)}
+                if count != before.get(name, 0) and (strangers or name != "XfrmInNoStates")}
 
 
 @pytest.fixture(scope="class")
@@ -558,7 +559,7 @@ class TestEspByHand:
 
         stranger = hand.sender.protect(hand.clear(), spi=0xdead)
         assert hand.answers(stranger) == []
-        assert hand.drops() == {"XfrmInNoStates": 1}
+        assert hand.drops(strangers=True).get("XfrmInNoStates", 0) >= 1
         other_high = hand.sender.protect(hand.clear(), number=hand.sender.number + 9 + (1 << 32))
         assert hand.answers(other_high) == []
         assert hand.drops() == {"XfrmInStateProtoError": 1}

@@ -17,7 +17,6 @@ namespace sallyport::testing {
 
 namespace {
 
-constexpr std::uint16_t burst = 32;
 constexpr std::size_t headers = 14 + 20;
 /// IV and what aligns it: the ciphers that authenticate apart hash more than they encrypt.
 constexpr std::size_t authenticated_only = 24;

@@ -10,7 +10,10 @@
 
 namespace sallyport::testing {
 
-/// Cycles a packet of the median burst of 32, over the octets that ESP in transport mode over IPv4
+/// Packets in a burst; every figure of the protected path is that of the median burst.
+inline constexpr std::uint16_t burst = 32;
+
+/// Cycles a packet of the median burst, over the octets that ESP in transport mode over IPv4
 /// encrypts of a frame, on the calling thread. Throws what went wrong.
 double cipher_cycles(const ipsec::CryptoDevices& devices, std::uint8_t device,
                      ipsec::Algorithm algorithm, ipsec::Direction direction,

@@ -21,11 +21,11 @@
 
 using namespace sallyport;
 using namespace sallyport::ipsec;
+using sallyport::testing::burst;
 using sallyport::testing::cipher_cycles;
 
 namespace {
 
-constexpr std::uint16_t burst = 32;
 constexpr std::uint16_t l2 = 14;
 constexpr std::array<std::size_t, 5> frame_sizes{64, 256, 1440, 3986, 8900};
 

@@ -27,7 +27,6 @@ namespace {
 
 using ipsec::Direction;
 
-constexpr unsigned burst = 32;
 constexpr auto algorithm = ipsec::Algorithm::aes_128_gcm;
 constexpr std::array<std::size_t, 5> frame_sizes{64, 256, 1440, 3986, 8900};
 

@@ -15,8 +15,6 @@ namespace {
 using testing::ElementsAre;
 using testing::IsEmpty;
 
-const FileText main_file{"main.conf", std::string(uplinks)};
-
 FileText tenant(const std::string& name, const std::string& vni, const std::string& more = {}) {
     return {name + ".conf",
             "name = " + name + "\nvni = " + vni + "\nlocal_vtep = 192.0.2.1\n" + more};

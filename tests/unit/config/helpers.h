@@ -35,6 +35,8 @@ inline constexpr std::string_view uplinks = "[uplink.p0]\n"
                                             "[uplink.p1]\n"
                                             "device = net_af_packet1,iface=up1\n"
                                             "interface = up1\n";
+/// A main file with nothing else.
+inline const FileText main_file{"main.conf", std::string(uplinks)};
 
 /// The three lines that every tenant file needs.
 inline constexpr std::string_view identity = "name = blue\nvni = 100\nlocal_vtep = 192.0.2.1\n";

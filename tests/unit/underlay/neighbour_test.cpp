@@ -9,7 +9,7 @@ namespace {
 constexpr const char* mac_a = "02:00:00:00:00:aa";
 constexpr const char* mac_b = "02:00:00:00:00:bb";
 
-struct Addresses {
+struct NeighbourAddresses {
     std::string family;
     std::string next_hop;
     std::string other;
@@ -17,11 +17,12 @@ struct Addresses {
     std::string remote;
 };
 
-std::ostream& operator<<(std::ostream& out, const Addresses& addresses) {
+std::ostream& operator<<(std::ostream& out, const NeighbourAddresses& addresses) {
     return out << addresses.family;
 }
 
-class NeighbourTest : public KernelWatchTest, public testing::WithParamInterface<Addresses> {
+class NeighbourTest : public KernelWatchTest,
+                      public testing::WithParamInterface<NeighbourAddresses> {
   protected:
     void SetUp() override {
         KernelWatchTest::SetUp();
@@ -29,7 +30,7 @@ class NeighbourTest : public KernelWatchTest, public testing::WithParamInterface
         run("ip route add " + a().remote_network + " via " + a().next_hop);
         settle();
     }
-    const Addresses& a() const { return GetParam(); }
+    const NeighbourAddresses& a() const { return GetParam(); }
     void neighbour(const std::string& command, const std::string& arguments) const {
         run("ip neighbour " + command + " " + a().next_hop + " dev host0 " + arguments);
     }
@@ -43,10 +44,11 @@ class NeighbourTest : public KernelWatchTest, public testing::WithParamInterface
 };
 
 INSTANTIATE_TEST_SUITE_P(Families, NeighbourTest,
-                         testing::Values(Addresses{"IPv4", "192.0.2.254", "192.0.2.250",
-                                                   "198.51.100.0/24", "198.51.100.7"},
-                                         Addresses{"IPv6", "2001:db8:0:1::fe", "2001:db8:0:1::fa",
-                                                   "2001:db8:0:2::/64", "2001:db8:0:2::7"}),
+                         testing::Values(NeighbourAddresses{"IPv4", "192.0.2.254", "192.0.2.250",
+                                                            "198.51.100.0/24", "198.51.100.7"},
+                                         NeighbourAddresses{"IPv6", "2001:db8:0:1::fe",
+                                                            "2001:db8:0:1::fa", "2001:db8:0:2::/64",
+                                                            "2001:db8:0:2::7"}),
                          [](const auto& info) { return info.param.family; });
 
 TEST_P(NeighbourTest, known_before_it_is_watched) {

@@ -5,7 +5,7 @@
 namespace sallyport::underlay {
 namespace {
 
-struct Addresses {
+struct RouteAddresses {
     std::string family;
     std::string gateway;
     std::string other_gateway;
@@ -15,23 +15,23 @@ struct Addresses {
     std::string host;
 };
 
-std::ostream& operator<<(std::ostream& out, const Addresses& addresses) {
+std::ostream& operator<<(std::ostream& out, const RouteAddresses& addresses) {
     return out << addresses.family;
 }
 
-const Addresses ipv4{"IPv4",         "192.0.2.254",     "192.0.2.253", "192.0.2.9",
-                     "198.51.100.7", "198.51.100.0/24", "192.0.2.1"};
-const Addresses ipv6{"IPv6",
-                     "2001:db8:0:1::fe",
-                     "2001:db8:0:1::fd",
-                     "2001:db8:0:1::9",
-                     "2001:db8:0:2::7",
-                     "2001:db8:0:2::/64",
-                     "2001:db8:0:1::1"};
+const RouteAddresses ipv4{"IPv4",         "192.0.2.254",     "192.0.2.253", "192.0.2.9",
+                          "198.51.100.7", "198.51.100.0/24", "192.0.2.1"};
+const RouteAddresses ipv6{"IPv6",
+                          "2001:db8:0:1::fe",
+                          "2001:db8:0:1::fd",
+                          "2001:db8:0:1::9",
+                          "2001:db8:0:2::7",
+                          "2001:db8:0:2::/64",
+                          "2001:db8:0:1::1"};
 
-class RouteTest : public KernelWatchTest, public testing::WithParamInterface<Addresses> {
+class RouteTest : public KernelWatchTest, public testing::WithParamInterface<RouteAddresses> {
   protected:
-    const Addresses& a() const { return GetParam(); }
+    const RouteAddresses& a() const { return GetParam(); }
     void watch_remote() { watch->watch_destination(ip(a().remote)); }
     /// `ip route COMMAND remote_network ARGUMENTS`
     void route(const std::string& command, const std::string& arguments) const {
