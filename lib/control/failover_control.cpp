@@ -11,10 +11,11 @@ namespace sallyport::control {
 
 FailoverControl::FailoverControl(Names names, failover::UplinkIndex primary,
                                  overlay::ForwardingState& state, Switched switched)
-    : names_(std::move(names)), machine_(primary), state_(state), switched_(std::move(switched)) {}
+    : names_(std::move(names)), machine_({.primary = primary}), state_(state),
+      switched_(std::move(switched)) {}
 
 Expected<void> FailoverControl::start(const std::array<bool, failover::uplink_count>& links_up) {
-    auto decided = machine_.links(links_up);
+    auto decided = machine_.links(links_up, failover::Clock::now());
     if (decided) return apply(*decided);
     spdlog::warn("both uplinks are down: nothing reaches the underlay");
     return {};
@@ -23,7 +24,7 @@ Expected<void> FailoverControl::start(const std::array<bool, failover::uplink_co
 void FailoverControl::link(failover::UplinkIndex uplink, bool up) {
     bool was_up = machine_.link_up(uplink);
     // Whatever there is to say about it comes after the traffic was moved.
-    auto decided = machine_.link(uplink, up);
+    auto decided = machine_.link(uplink, up, failover::Clock::now());
     Expected<void> applied;
     if (decided) applied = apply(*decided);
     if (was_up != up) {
@@ -40,7 +41,7 @@ Expected<void> FailoverControl::set_uplink(const std::string& name, bool adminis
                        fmt::format("name one of {}, {}", names_[0], names_[1]));
     auto uplink = static_cast<failover::UplinkIndex>(found - names_.begin());
     bool was_up = machine_.administratively_up(uplink);
-    auto decided = machine_.administrative(uplink, administratively_up);
+    auto decided = machine_.administrative(uplink, administratively_up, failover::Clock::now());
     if (was_up != administratively_up) {
         changed(uplink);
         spdlog::info("uplink {}: administratively {}", name, administratively_up ? "up" : "down");
