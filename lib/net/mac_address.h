@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <compare>
 #include <cstdint>
@@ -17,6 +18,13 @@ struct MacAddress {
 
     /// Takes six hexadecimal octets of one or two digits separated by ':' or '-'; nothing else.
     static std::optional<MacAddress> parse(std::string_view text);
+
+    /// @param octets six, copied
+    static MacAddress from_octets(const std::uint8_t* octets) {
+        MacAddress mac;
+        std::copy_n(octets, mac.octets.size(), mac.octets.begin());
+        return mac;
+    }
 
     /// The first transmitted octet is the most significant of the 48 bits.
     static constexpr MacAddress from_u64(std::uint64_t value) {
