@@ -24,7 +24,8 @@ packages_of() {
             iputils-ping iperf3 ethtool tcpdump procps
         ;;
     test)
-        echo clang libclang-rt-14-dev clang-format clang-tidy dpdk dpdk-dev
+        echo clang libclang-rt-14-dev clang-format clang-tidy dpdk dpdk-dev \
+            python3-pytest-xdist
         ;;
     guest)
         # What the guests themselves are made of is fetched and not installed: tools/make_*.sh.

@@ -176,7 +176,7 @@ end_to_end() {
     (
         cd "$root/dts" &&
             DTS_BUILD=$build PYTHONDONTWRITEBYTECODE=1 "$python" -m pytest --junitxml="$report" \
-                --hostile-packets "$hostile" "$@" ${pytest_options[@]+"${pytest_options[@]}"}
+                --numprocesses 2 --dist loadscope --hostile-packets "$hostile" "$@" ${pytest_options[@]+"${pytest_options[@]}"}
     )
     local status=$?
     add_junit "end-to-end ($name)" $status "$report"

@@ -7,6 +7,7 @@ import json
 import re
 import sys
 from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
 from typing import Protocol
 
@@ -39,23 +40,42 @@ class Pings:
         return self.sent - self.received
 
 
-def ping(source: Station, address: str, *, count: int = 5, interval: float = 0.02,
-         size: int = 56, wait: float = 1.0, options: tuple[str, ...] = ()) -> Pings:
-    """Pings `address`; loss is for the caller to judge."""
-    result = source.namespace.run(
-        "ping", "-n", "-c", str(count), "-i", str(interval), "-s", str(size), "-W", f"{wait:g}",
-        *options, address, check=False, timeout=count * interval + wait * 2 + 10)
-    return parse_ping(result.output)
+def ping_command(address: str, *, count: int, interval: float = 0.02, size: int = 56,
+                 wait: float = 1.0, options: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """What `parse_ping` reads the answer of, with the same count."""
+    # Once one was answered, ping waits for the last of them no longer than an interval or two round
+    # trips, which on a loaded machine is too short. With a deadline it waits, and sends more
+    # meanwhile.
+    deadline = ("-W", f"{wait:g}") if count == 1 else ("-w", str(ceil(count * interval + wait)))
+    return ("ping", "-n", "-c", str(count), "-i", str(interval), "-s", str(size), *deadline,
+            *options, address)
 
 
-def parse_ping(text: str) -> Pings:
-    """Reads the summary that ping prints at its end."""
+def ping(source: Station, address: str, **how) -> Pings:
+    """Pings `address` from the station; loss is for the caller to judge."""
+    return ping_from(source.namespace, address, **how)
+
+
+def ping_from(stack: Stack, address: str, *, count: int = 5, interval: float = 0.02,
+              wait: float = 1.0, **how) -> Pings:
+    """Pings `address` from a network stack, and waits `wait` seconds for the last answer."""
+    command = ping_command(address, count=count, interval=interval, wait=wait, **how)
+    result = stack.run(*command, check=False, timeout=count * interval + wait * 2 + 10)
+    return parse_ping(result.output, count)
+
+
+def parse_ping(text: str, count: int | None = None) -> Pings:
+    """Reads what ping prints; without a count, only the summary at its end."""
     totals = re.search(r"(\d+) packets transmitted, (\d+) received", text)
     if totals is None:
         raise CommandError(f"no summary from ping:\n{text}")
     again = re.search(r"\+(\d+) duplicates", text)
     times = re.search(r"= [\d.]+/([\d.]+)/", text)
-    return Pings(int(totals[1]), int(totals[2]), int(again[1]) if again else 0,
+    sent, received = int(totals[1]), int(totals[2])
+    if count is not None:
+        answered = {int(number) for number in re.findall(r"bytes from .*icmp_seq=(\d+)", text)}
+        sent, received = count, sum(number <= count for number in answered)
+    return Pings(sent, received, int(again[1]) if again else 0,
                  float(times[1]) if times else 0.0, text)
 
 

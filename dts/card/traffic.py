@@ -6,7 +6,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 
-from api.traffic import Pings, Transfer, parse_iperf, parse_ping
+from api.traffic import Pings, Transfer, parse_iperf, parse_ping, ping_command
 from card import analysis
 from card.guest import Guest
 from card.host import Process
@@ -16,9 +16,9 @@ from framework.process import wait_until
 def ping(source: Guest, address: str, *, count: int = 5, interval: float = 0.02, size: int = 56,
          options: tuple[str, ...] = ()) -> Pings:
     """Pings; loss is for the caller to judge."""
-    return parse_ping(source.run(
-        "ping", "-n", "-c", str(count), "-i", str(interval), "-s", str(size), "-W", "1", *options,
-        address, check=False, timeout=count * interval + 20).output)
+    command = ping_command(address, count=count, interval=interval, size=size, options=options)
+    answer = source.run(*command, check=False, timeout=count * interval + 20)
+    return parse_ping(answer.output, count)
 
 
 def wait_ping(source: Guest, address: str, timeout: float = 15.0) -> None:

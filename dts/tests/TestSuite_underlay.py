@@ -11,7 +11,7 @@ from scapy.layers.inet import UDP
 from api.lab import BLUE, Hypervisor, Lab, Station, vm_addresses, vm_mac
 from api.bench import unicast
 from api.linux_peer import LinuxPeer
-from api.traffic import assert_pings, wait_ping
+from api.traffic import assert_pings, ping_from, wait_ping
 from api.wire import Wire, has, is_vxlan
 from framework.namespace import Namespace, cable
 from framework.process import wait_until
@@ -43,12 +43,12 @@ class TestHostPort:
         """
         peer, hv1 = lab.peers["peer1"], lab.hypervisors[0]
         peer.namespace.ip("neigh", "flush", "dev", peer.underlay)
-        result = peer.namespace.run("ping", "-c", "10", "-i", "0.02", hv1.vtep)
-        assert " 0% packet loss" in result.stdout and "duplicates" not in result.stdout
+        result = ping_from(peer.namespace, hv1.vtep, count=10)
+        assert result.lost == 0 and result.duplicates == 0, result.output
         neighbour = peer.namespace.ip("neigh", "show", hv1.vtep).stdout
         assert hv1.underlay_mac in neighbour
-        result = hv1.namespace.run("ping", "-c", "10", "-i", "0.02", peer.vtep)
-        assert " 0% packet loss" in result.stdout and "duplicates" not in result.stdout
+        result = ping_from(hv1.namespace, peer.vtep, count=10)
+        assert result.lost == 0 and result.duplicates == 0, result.output
 
     def test_large_ping(self, lab: Lab) -> None:
         """The host port carries packets of its MTU.
@@ -63,9 +63,8 @@ class TestHostPort:
         assert mtu >= 1500
         largest = mtu - (48 if lab.ipv6 else 28)
         for size in (largest - 1, largest):
-            result = peer.namespace.run("ping", "-c", "3", "-i", "0.02", "-s", str(size), "-M",
-                                        "do", hv1.vtep)
-            assert " 0% packet loss" in result.stdout
+            result = ping_from(peer.namespace, hv1.vtep, count=3, size=size, options=("-M", "do"))
+            assert result.lost == 0, result.output
 
     def test_tcp_to_linux(self, lab: Lab) -> None:
         """Linux's own TCP (as BGP is) passes by the host port.
@@ -105,8 +104,8 @@ class TestHostPort:
             hv1.shell.run("failover switch")
             wait_until(lambda: peer.namespace.run("ping", "-c", "1", "-W", "1", hv1.vtep,
                                                   check=False).status == 0, "the vtep answers")
-            result = peer.namespace.run("ping", "-c", "10", "-i", "0.02", hv1.vtep)
-            assert " 0% packet loss" in result.stdout
+            result = ping_from(peer.namespace, hv1.vtep, count=10)
+            assert result.lost == 0, result.output
 
 
 class TestNextHop:
