@@ -411,6 +411,10 @@ TEST_F(BfdSessionTest, APeerInDemandModeHearsNothingButPollsAndAnswers) {
     EXPECT_TRUE(send().empty());
     // Demand mode is active only while both ends are up (section 6.6).
     demanding.final = false;
+    demanding.state = BfdState::init;
+    session_.receive(demanding, now_);
+    ASSERT_EQ(session_.state(), BfdState::up);
+    EXPECT_EQ(send().size(), 1U);
     demanding.state = BfdState::down;
     session_.receive(demanding, now_);
     EXPECT_EQ(send().size(), 1U);
