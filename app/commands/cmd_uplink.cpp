@@ -35,6 +35,23 @@ std::string render_failover(const Json& failover) {
            + '\n' + table(failover.at("uplinks"));
 }
 
+std::string render_failover_history(const Json& records) {
+    static const shell::Renderer table =
+        shell::table({column("NO", "number", Align::right), column("TIME", "time"),
+                      column("FROM", "from"), column("TO", "to"), column("REASON", "reason"),
+                      column("SEEN BY", "seen_by"), column("DECIDED", "decided_us", Align::right),
+                      column("SOFTWARE", "software_switched_us", Align::right),
+                      column("NIC", "hardware_updated_us", Align::right),
+                      column("RULES", "hardware_rules", Align::right),
+                      column("SAS", "sas_moved_us", Align::right),
+                      column("ANNOUNCED", "announced_us", Align::right),
+                      column("FIRST OUT", "first_sent_us", Align::right),
+                      column("FIRST IN", "first_received_us", Align::right)},
+                     "the active uplink has not changed since the start");
+    return table(records)
+           + (records.empty() ? "" : "times in microseconds since the event was seen\n");
+}
+
 std::string uplink_name(const control::Controller& controller,
                         const std::optional<failover::UplinkIndex>& index) {
     const auto& uplinks = controller.settings().uplinks;
@@ -61,6 +78,16 @@ void add_uplink_commands(const Context& context) {
                              return shell::Output{.data = failover_json(controller.failover()),
                                                   .render = render_failover};
                          });
+    context.commands.add(
+        "show failover history", "the latest switches, each with its times",
+        [&controller](const shell::Arguments&) -> Expected<shell::Output> {
+            const auto& uplinks = controller.settings().uplinks;
+            Json records =
+                array_json(controller.failover_history(), [&uplinks](const auto& record) {
+                    return failover_record_json(record, uplinks);
+                });
+            return shell::Output{.data = std::move(records), .render = render_failover_history};
+        });
     context.commands.add("set uplink <uplink:uplink> <state:(up|down)>",
                          "administrative state of an uplink",
                          [&controller](const shell::Arguments& arguments) {

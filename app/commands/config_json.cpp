@@ -54,10 +54,17 @@ Json uplink_settings_json(const config::UplinkSettings& uplink) {
 
 Json failover_settings_json(const config::Settings& settings) {
     const config::FailoverSettings& failover = settings.failover;
-    Json primary = failover.primary < settings.uplinks.size()
-                       ? Json(settings.uplinks[failover.primary].name)
+    const failover::StateMachineSettings& policy = failover.policy;
+    Json primary = policy.primary && *policy.primary < settings.uplinks.size()
+                       ? Json(settings.uplinks[*policy.primary].name)
                        : Json();
     return {{"primary", primary},
+            {"preempt", to_string(policy.preempt)},
+            {"updelay_ms", policy.updelay.count()},
+            {"downdelay_ms", policy.downdelay.count()},
+            {"hold_down_ms", policy.hold_down_base.count()},
+            {"hold_down_limit_ms", policy.hold_down_limit.count()},
+            {"hold_down_quiet_ms", policy.hold_down_quiet.count()},
             {"poll_interval_ms", failover.poll_interval.count()},
             {"announce_count", failover.announce_count},
             {"announce_interval_ms", failover.announce_interval.count()}};

@@ -144,6 +144,36 @@ Json failover_json(const control::FailoverReport& failover) {
     };
 }
 
+Json failover_record_json(const failover::FailoverRecord& record,
+                          const std::vector<config::UplinkSettings>& uplinks) {
+    using failover::Milestone;
+    const auto name = [&uplinks](std::optional<failover::UplinkIndex> index) {
+        return index && *index < uplinks.size() ? Json(uplinks[*index].name) : Json();
+    };
+    const auto after = [&record](Milestone milestone) {
+        const auto time = record.after(milestone);
+        return time ? Json(time->count()) : Json();
+    };
+    const bool has_rules = record.after(Milestone::hardware_updated).has_value();
+    return {
+        {"number", record.number},
+        {"time", time_json(record.wall_time)},
+        {"from", name(record.what.from)},
+        {"to", name(record.what.to)},
+        {"reason", to_string(record.what.reason)},
+        {"seen_by", to_string(record.source)},
+        {"decided_us", after(Milestone::decided)},
+        {"software_switched_us", after(Milestone::software_switched)},
+        {"hardware_updated_us", after(Milestone::hardware_updated)},
+        {"sas_moved_us", after(Milestone::sas_moved)},
+        {"announced_us", after(Milestone::announced)},
+        {"first_sent_us", after(Milestone::first_sent)},
+        {"first_received_us", after(Milestone::first_received)},
+        {"hardware_rules", has_rules ? Json(record.hardware_rules) : Json()},
+        {"hardware_time_us", has_rules ? Json(record.hardware_time.count()) : Json()},
+    };
+}
+
 Json tenant_settings_json(const config::TenantSettings& tenant) {
     auto port_json = [](const config::VmPortSettings& port) -> Json {
         return {{"name", port.name},

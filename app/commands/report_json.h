@@ -18,6 +18,9 @@ Json port_info_json(const control::PortReport& port);
 /// Counters and drops.
 Json port_stats_json(const control::PortReport& port);
 Json failover_json(const control::FailoverReport& failover);
+/// Members "..._us" are microseconds since the event was seen.
+Json failover_record_json(const failover::FailoverRecord& record,
+                          const std::vector<config::UplinkSettings>& uplinks);
 Json tenant_json(const control::TenantReport& tenant);
 Json fdb_json(const control::FdbReport& entry);
 Json vtep_json(const control::VtepReport& vtep);

@@ -39,6 +39,12 @@ Expected<void> add_endpoints(Telemetry& telemetry, const control::Controller& co
          [&](std::size_t offset) { return page_of(controller.ports(), offset, port_json); }},
         {"/sallyport/uplink", "The two uplinks, which is active and why. No parameters",
          [&](std::size_t) { return failover_json(controller.failover()); }},
+        {"/sallyport/failover_history", "The latest switches with their times. Parameter: offset",
+         [&](std::size_t offset) {
+             return page_of(controller.failover_history(), offset, [&](const auto& record) {
+                 return failover_record_json(record, controller.settings().uplinks);
+             });
+         }},
         {"/sallyport/tenant", "Tenants with counters and drops. Parameter: offset",
          [&](std::size_t offset) { return page_of(controller.tenants(), offset, tenant_json); }},
         {"/sallyport/fdb", "MAC addresses of all tenants. Parameter: offset",

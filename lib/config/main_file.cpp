@@ -39,6 +39,12 @@ constexpr auto forms = std::to_array<KeyForm>({
     {"uplink.*.device"},
     {"uplink.*.interface"},
     {"failover.primary"},
+    {"failover.preempt"},
+    {"failover.updelay_ms"},
+    {"failover.downdelay_ms"},
+    {"failover.hold_down_ms"},
+    {"failover.hold_down_limit_ms"},
+    {"failover.hold_down_quiet_ms"},
     {"failover.poll_interval_ms"},
     {"failover.announce_count"},
     {"failover.announce_interval_ms"},
@@ -114,6 +120,7 @@ class MainParser {
     void parse_next_hops();
     void parse_next_hop(const Entry& entry);
     void parse_failover();
+    void parse_failover_policy(failover::StateMachineSettings& policy);
     void parse_workers();
     void parse_ipsec();
     void parse_shell();
@@ -346,19 +353,38 @@ void MainParser::parse_next_hop(const Entry& entry) {
 
 void MainParser::parse_failover() {
     FailoverSettings& failover = settings_.failover;
-    if (const Entry* entry = keys_.find("failover.primary")) {
-        const auto found = std::find(uplink_names_.begin(), uplink_names_.end(), entry->value);
-        if (found == uplink_names_.end())
-            keys_.complain(*entry, fmt::format("no uplink is named {}", in_quotes(entry->value)),
-                           uplink_names());
-        else
-            failover.primary = static_cast<std::uint8_t>(found - uplink_names_.begin());
-    }
+    parse_failover_policy(failover.policy);
     values_.take_duration("failover.poll_interval_ms", {1, 1000, "milliseconds"},
                           failover.poll_interval);
     values_.take_number("failover.announce_count", {1, 255}, failover.announce_count);
     values_.take_duration("failover.announce_interval_ms", {1, 10000, "milliseconds"},
                           failover.announce_interval);
+}
+
+void MainParser::parse_failover_policy(failover::StateMachineSettings& policy) {
+    if (const Entry* entry = keys_.find("failover.primary")) {
+        const auto found = std::find(uplink_names_.begin(), uplink_names_.end(), entry->value);
+        if (found != uplink_names_.end())
+            policy.primary = static_cast<failover::UplinkIndex>(found - uplink_names_.begin());
+        else if (entry->value == "none")
+            policy.primary.reset();
+        else
+            keys_.complain(*entry, fmt::format("no uplink is named {}", in_quotes(entry->value)),
+                           uplink_names() + " or none");
+    }
+    const auto preempt = std::to_array<std::pair<std::string_view, failover::Preempt>>(
+        {{to_string(failover::Preempt::never), failover::Preempt::never},
+         {to_string(failover::Preempt::failure), failover::Preempt::failure},
+         {to_string(failover::Preempt::always), failover::Preempt::always}});
+    values_.take_choice("failover.preempt", preempt, policy.preempt);
+    values_.take_duration("failover.updelay_ms", {0, 600'000, "milliseconds"}, policy.updelay);
+    values_.take_duration("failover.downdelay_ms", {0, 60'000, "milliseconds"}, policy.downdelay);
+    values_.take_duration("failover.hold_down_ms", {0, 600'000, "milliseconds"},
+                          policy.hold_down_base);
+    values_.take_duration("failover.hold_down_limit_ms", {0, 3'600'000, "milliseconds"},
+                          policy.hold_down_limit);
+    values_.take_duration("failover.hold_down_quiet_ms", {0, 3'600'000, "milliseconds"},
+                          policy.hold_down_quiet);
 }
 
 void MainParser::parse_workers() {

@@ -2,6 +2,7 @@
 // Validated settings: what the files say, as values. docs/configuration.md describes every key.
 #pragma once
 
+#include "failover/state_machine.h"
 #include "ipsec/engine.h"
 #include "ipsec/sa.h"
 #include "net/ip_address.h"
@@ -156,8 +157,8 @@ struct UnderlaySettings {
 };
 
 struct FailoverSettings {
-    /// Index of the uplink that is active when both are up at the start.
-    std::uint8_t primary = 0;
+    /// Which uplink is active, and when that changes.
+    failover::StateMachineSettings policy{.primary = failover::UplinkIndex{0}};
     /// Polling of the link state, the net below the events.
     std::chrono::milliseconds poll_interval{10};
     /// Announcements of each local vtep after a switch, and their spacing.

@@ -73,9 +73,15 @@ std::string uplinks_text(const Settings& settings) {
                             uplink.device, uplink.interface.empty() ? "auto" : uplink.interface);
     const FailoverSettings& failover = settings.failover;
     text += "[failover]\n";
-    if (failover.primary < settings.uplinks.size())
-        text += fmt::format("primary = {}\n", settings.uplinks[failover.primary].name);
+    const failover::StateMachineSettings& policy = failover.policy;
+    const bool has_primary = policy.primary && *policy.primary < settings.uplinks.size();
     return text
+           + fmt::format("primary = {}\npreempt = {}\nupdelay_ms = {}\ndowndelay_ms = {}\n"
+                         "hold_down_ms = {}\nhold_down_limit_ms = {}\nhold_down_quiet_ms = {}\n",
+                         has_primary ? settings.uplinks[*policy.primary].name : "none",
+                         to_string(policy.preempt), policy.updelay.count(),
+                         policy.downdelay.count(), policy.hold_down_base.count(),
+                         policy.hold_down_limit.count(), policy.hold_down_quiet.count())
            + fmt::format(
                "poll_interval_ms = {}\nannounce_count = {}\nannounce_interval_ms = {}\n\n",
                failover.poll_interval.count(), failover.announce_count,

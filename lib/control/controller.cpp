@@ -170,17 +170,28 @@ Expected<void> RunningController::watch_links() {
         links[i] = {uplink.name, named ? uplink.interface : attached.interface(), named,
                     port.link_event(), [&port] { return port.link_up(); }};
     }
-    failover_ = std::make_unique<FailoverControl>(names, settings_.failover.primary, *state_,
-                                                  [this](auto active) { switched(active); });
+    FailoverControl::Environment environment{
+        .first_packets = [this] { return path_->first_packets(); }};
+    if (nic_ != nullptr) {
+        environment.hardware = nic_->path();
+        environment.rules_changed = [this] {
+            const auto& counts = nic_->path()->rule_counts();
+            return counts.created + counts.updated + counts.destroyed;
+        };
+    }
+    failover_ = std::make_unique<FailoverControl>(
+        loop_, names, settings_.failover.policy, *state_, [this](auto active) { switched(active); },
+        std::move(environment));
     links_ = std::make_unique<LinkWatch>(
-        loop_, *kernel_, links, [this](auto uplink, bool up) { failover_->link(uplink, up); });
+        loop_, *kernel_, links, [this](const LinkChange& change) { failover_->link(change); });
     for (overlay::UplinkIndex i = 0; i < overlay::uplink_count; ++i) {
         if (!links[i].driver_event) continue;
         auto event =
             DriverLinkEvent::watch(ports_->uplink(i).port().id(),
                                    [this, i, &loop = loop_, alive = std::weak_ptr<bool>(alive_)] {
-                                       loop.post([this, i, alive] {
-                                           if (!alive.expired()) links_->driver_event(i);
+                                       const auto seen = failover::Clock::now();
+                                       loop.post([this, i, alive, seen] {
+                                           if (!alive.expired()) links_->driver_event(i, seen);
                                        });
                                    });
         if (!event) return tl::unexpected(event.error());
@@ -202,6 +213,9 @@ Expected<void> RunningController::run_workers() {
 }
 
 void RunningController::switched(std::optional<failover::UplinkIndex> active) {
+    const failover::TimePoint now = failover::Clock::now();
+    // They need no move: each has a session on every port that it may leave by.
+    if (protection_->has_sas()) failover_->reach(failover::Milestone::sas_moved, now);
     if (announcer_ == nullptr) return;
     if (active)
         announce_from(*active);
@@ -210,7 +224,10 @@ void RunningController::switched(std::optional<failover::UplinkIndex> active) {
 }
 
 void RunningController::announce_from(failover::UplinkIndex uplink) {
-    announcer_->announce(uplink, announced_addresses(), ports_->underlay_mac());
+    const auto addresses = announced_addresses();
+    announcer_->announce(uplink, addresses, ports_->underlay_mac());
+    if (!addresses.empty())
+        failover_->reach(failover::Milestone::announced, failover::Clock::now());
 }
 
 std::vector<net::IpAddress> RunningController::announced_addresses() const {

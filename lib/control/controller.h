@@ -9,6 +9,7 @@
 #include "control/sa_report.h"
 #include "datapath/software_path.h"
 #include "eswitch/hardware_path.h"
+#include "failover/failover_record.h"
 #include "failover/state_machine.h"
 #include "overlay/row.h"
 
@@ -215,6 +216,8 @@ class Controller {
     [[nodiscard]] virtual const config::Settings& settings() const = 0; // with tenants as they run
     [[nodiscard]] virtual std::vector<PortReport> ports() const = 0;
     [[nodiscard]] virtual FailoverReport failover() const = 0;
+    /// The latest switches of the active uplink, oldest first.
+    [[nodiscard]] virtual std::vector<failover::FailoverRecord> failover_history() const = 0;
     [[nodiscard]] virtual std::vector<NextHopReport> next_hops() const = 0;
     [[nodiscard]] virtual std::vector<VtepReport> vteps() const = 0;
     /// @param tenant empty: of all

@@ -9,29 +9,59 @@
 
 namespace sallyport::control {
 
-FailoverControl::FailoverControl(Names names, failover::UplinkIndex primary,
-                                 overlay::ForwardingState& state, Switched switched)
-    : names_(std::move(names)), machine_({.primary = primary}), state_(state),
-      switched_(std::move(switched)) {}
+using failover::EventSource;
+using failover::TimePoint;
+
+FailoverControl::FailoverControl(EventLoop& loop, Names names,
+                                 const failover::StateMachineSettings& settings,
+                                 overlay::ForwardingState& state, Switched switched,
+                                 Environment environment)
+    : loop_(loop), names_(std::move(names)), machine_(settings), state_(state),
+      switched_(std::move(switched)), environment_(std::move(environment)) {}
+
+FailoverControl::~FailoverControl() {
+    if (timer_ != 0) loop_.cancel(timer_);
+}
 
 Expected<void> FailoverControl::start(const std::array<bool, failover::uplink_count>& links_up) {
-    auto decided = machine_.links(links_up, failover::Clock::now());
-    if (decided) return apply(*decided);
+    const TimePoint now = environment_.now();
+    auto decided = machine_.links(links_up, now);
+    schedule();
+    if (decided) return apply(*decided, {EventSource::poll, now});
     spdlog::warn("both uplinks are down: nothing reaches the underlay");
     return {};
 }
 
-void FailoverControl::link(failover::UplinkIndex uplink, bool up) {
-    bool was_up = machine_.link_up(uplink);
+void FailoverControl::link(const LinkChange& change) {
+    bool was_up = machine_.link_up(change.uplink);
     // Whatever there is to say about it comes after the traffic was moved.
-    auto decided = machine_.link(uplink, up, failover::Clock::now());
+    auto decided = machine_.link(change.uplink, change.up, environment_.now());
     Expected<void> applied;
-    if (decided) applied = apply(*decided);
-    if (was_up != up) {
-        changed(uplink);
-        spdlog::info("uplink {}: link {}", names_[uplink], up ? "up" : "down");
+    if (decided) applied = apply(*decided, {change.source, change.seen});
+    schedule();
+    if (was_up != change.up) {
+        changed(change.uplink);
+        spdlog::info("uplink {}: link {} ({})", names_[change.uplink], change.up ? "up" : "down",
+                     to_string(change.source));
     }
     if (!applied) spdlog::error("failover: {}", applied.error().message());
+}
+
+void FailoverControl::deadline() {
+    timer_ = 0;
+    const TimePoint now = environment_.now();
+    if (auto decided = machine_.advance(now))
+        if (auto applied = apply(*decided, {EventSource::timer, now}); !applied)
+            spdlog::error("failover: {}", applied.error().message());
+    schedule();
+}
+
+void FailoverControl::schedule() {
+    if (timer_ != 0) loop_.cancel(std::exchange(timer_, 0));
+    const auto due = machine_.next_deadline();
+    if (!due) return;
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(*due - environment_.now());
+    timer_ = loop_.after(std::max(left, std::chrono::milliseconds(0)), [this] { deadline(); });
 }
 
 Expected<void> FailoverControl::set_uplink(const std::string& name, bool administratively_up) {
@@ -41,18 +71,23 @@ Expected<void> FailoverControl::set_uplink(const std::string& name, bool adminis
                        fmt::format("name one of {}, {}", names_[0], names_[1]));
     auto uplink = static_cast<failover::UplinkIndex>(found - names_.begin());
     bool was_up = machine_.administratively_up(uplink);
-    auto decided = machine_.administrative(uplink, administratively_up, failover::Clock::now());
+    const TimePoint now = environment_.now();
+    auto decided = machine_.administrative(uplink, administratively_up, now);
+    schedule();
     if (was_up != administratively_up) {
         changed(uplink);
         spdlog::info("uplink {}: administratively {}", name, administratively_up ? "up" : "down");
     }
-    return decided ? apply(*decided) : Expected<void>{};
+    return decided ? apply(*decided, {EventSource::request, now}) : Expected<void>{};
 }
 
 Expected<failover::Switch> FailoverControl::request_switch() {
+    const TimePoint now = environment_.now();
     auto result = machine_.request_switch();
+    schedule();
     if (result.refused) return tl::unexpected(refusal(*result.refused));
-    if (auto applied = apply(*result.done); !applied) return tl::unexpected(applied.error());
+    if (auto applied = apply(*result.done, {EventSource::request, now}); !applied)
+        return tl::unexpected(applied.error());
     return *result.done;
 }
 
@@ -71,21 +106,63 @@ Error FailoverControl::refusal(failover::SwitchRefusal why) const {
     return error;
 }
 
-Expected<void> FailoverControl::apply(const failover::Switch& done) {
-    auto set = state_.set_active_uplink(done.to);
+Expected<void> FailoverControl::apply(const failover::Switch& done, Cause cause) {
+    const bool is_failover = done.reason != failover::Reason::start;
+    note_first_packets();
+    record_ = is_failover ? records_.decided(done, cause.source, cause.seen, environment_.now(),
+                                             std::chrono::system_clock::now())
+                          : 0;
+    auto moved = move_paths(done.to);
     last_ = done;
     for (auto uplink : {done.from, done.to})
         if (uplink) changed(*uplink);
-    if (done.reason != failover::Reason::start) {
+    if (is_failover) {
         ++switches_;
         if (done.to) ++history_[*done.to].switches_to;
     }
-    if (!set) return set;
+    if (!moved) return moved;
     if (switched_) switched_(done.to);
     spdlog::log(done.to ? spdlog::level::info : spdlog::level::warn,
                 "active uplink: {} (was {}, reason: {})", name_or_none(done.to),
                 name_or_none(done.from), to_string(done.reason));
     return {};
+}
+
+Expected<void> FailoverControl::move_paths(std::optional<failover::UplinkIndex> active) {
+    TimePoint begun = environment_.now();
+    const std::uint64_t before =
+        environment_.hardware != nullptr ? environment_.rules_changed() : 0;
+    return state_.set_active_uplink(active, [&](const overlay::Path& path) {
+        const TimePoint now = environment_.now();
+        if (&path == environment_.hardware)
+            records_.hardware_updated(
+                record_, static_cast<std::uint32_t>(environment_.rules_changed() - before), begun,
+                now);
+        else
+            reach(failover::Milestone::software_switched, now);
+        begun = now;
+    });
+}
+
+void FailoverControl::reach(failover::Milestone milestone, TimePoint at) {
+    records_.reach(record_, milestone, at);
+}
+
+void FailoverControl::note_first_packets() const {
+    using failover::Milestone;
+    if (!environment_.first_packets || records_.records().empty()) return;
+    const auto& switched =
+        records_.records().back().reached[static_cast<std::size_t>(Milestone::software_switched)];
+    if (!switched) return;
+    const datapath::FirstPacketTimes times = environment_.first_packets();
+    if (times.sent) records_.reach(record_, Milestone::first_sent, *switched + *times.sent);
+    if (times.received)
+        records_.reach(record_, Milestone::first_received, *switched + *times.received);
+}
+
+const std::deque<failover::FailoverRecord>& FailoverControl::records() const {
+    note_first_packets();
+    return records_.records();
 }
 
 std::string FailoverControl::name_or_none(std::optional<failover::UplinkIndex> uplink) const {

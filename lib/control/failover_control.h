@@ -3,11 +3,17 @@
 #pragma once
 
 #include "base/error.h"
+#include "control/event_loop.h"
+#include "control/link_watch.h"
+#include "datapath/first_packets.h"
+#include "failover/failover_record.h"
 #include "failover/state_machine.h"
 #include "overlay/forwarding_state.h"
 
 #include <array>
 #include <chrono>
+#include <cstdint>
+#include <deque>
 #include <functional>
 #include <optional>
 #include <string>
@@ -29,12 +35,27 @@ class FailoverControl {
         std::optional<std::chrono::system_clock::time_point> last_change;
     };
 
+    /// What surrounds the control thread, and tests may play.
+    struct Environment {
+        /// The path whose switch takes rules; all others are switched by a store.
+        const overlay::Path* hardware = nullptr;
+        /// Rules changed so far; asked where there is a hardware path.
+        std::function<std::uint64_t()> rules_changed{};
+        /// Empty: nobody can tell.
+        std::function<datapath::FirstPacketTimes()> first_packets{};
+        std::function<failover::TimePoint()> now = failover::Clock::now;
+    };
+
+    /// @param loop must outlive the object
     /// @param state must outlive the object
-    FailoverControl(Names names, failover::UplinkIndex primary, overlay::ForwardingState& state,
-                    Switched switched);
+    FailoverControl(EventLoop& loop, Names names, const failover::StateMachineSettings& settings,
+                    overlay::ForwardingState& state, Switched switched, Environment environment);
+    ~FailoverControl();
+    FailoverControl(const FailoverControl&) = delete;
+    FailoverControl& operator=(const FailoverControl&) = delete;
 
     Expected<void> start(const std::array<bool, failover::uplink_count>& links_up);
-    void link(failover::UplinkIndex uplink, bool up);
+    void link(const LinkChange& change);
     Expected<void> set_uplink(const std::string& name, bool administratively_up);
     Expected<failover::Switch> request_switch();
 
@@ -44,23 +65,43 @@ class FailoverControl {
     }
     [[nodiscard]] const std::optional<failover::Switch>& last_switch() const { return last_; }
     [[nodiscard]] std::uint64_t switches() const { return switches_; }
+    /// The latest switches; the start is none.
+    [[nodiscard]] const std::deque<failover::FailoverRecord>& records() const;
+    /// Something of the latest switch has happened; the first time counts.
+    void reach(failover::Milestone milestone, failover::TimePoint at);
     [[nodiscard]] const std::string& name(failover::UplinkIndex uplink) const {
         return names_[uplink];
     }
 
   private:
-    Expected<void> apply(const failover::Switch& done);
+    /// What led to a switch, and when it was seen.
+    struct Cause {
+        failover::EventSource source;
+        failover::TimePoint seen;
+    };
+    Expected<void> apply(const failover::Switch& done, Cause cause);
+    Expected<void> move_paths(std::optional<failover::UplinkIndex> active);
+    void note_first_packets() const;
+    void deadline();
+    void schedule();
     [[nodiscard]] std::string name_or_none(std::optional<failover::UplinkIndex> uplink) const;
     [[nodiscard]] Error refusal(failover::SwitchRefusal why) const;
     void changed(failover::UplinkIndex uplink);
 
+    EventLoop& loop_;
     Names names_;
     failover::StateMachine machine_;
     overlay::ForwardingState& state_;
     Switched switched_;
+    Environment environment_;
     std::array<UplinkHistory, failover::uplink_count> history_{};
     std::optional<failover::Switch> last_;
     std::uint64_t switches_ = 0;
+    // The latest one is completed when it is asked for.
+    mutable failover::FailoverHistory records_;
+    /// Of the latest switch.
+    std::uint64_t record_ = 0;
+    EventLoop::TimerId timer_ = 0;
 };
 
 } // namespace sallyport::control

@@ -7,6 +7,9 @@
 
 namespace sallyport::control {
 
+using failover::Clock;
+using failover::EventSource;
+
 LinkWatch::LinkWatch(EventLoop& loop, underlay::KernelWatch& kernel, UplinkLinks links,
                      Changed changed)
     : loop_(loop), kernel_(kernel), changed_(std::move(changed)) {
@@ -24,14 +27,14 @@ Expected<void> LinkWatch::start(std::chrono::milliseconds poll_interval) {
     for (State& state : states_)
         if (auto watched = watch_carrier(state); !watched) return watched;
     for (const overlay::UplinkIndex uplink : overlay::all_uplinks) {
-        evaluate(uplink);
+        evaluate(uplink, EventSource::poll, Clock::now());
         spdlog::info("uplink {}: link is {} ({})", states_[uplink].link.uplink,
                      states_[uplink].up ? "up" : "down", source_text(uplink));
     }
     started_ = true;
     timer_ = loop_.every(poll_interval, [this] {
         for (const overlay::UplinkIndex uplink : overlay::all_uplinks)
-            evaluate(uplink);
+            evaluate(uplink, EventSource::poll, Clock::now());
     });
     return {};
 }
@@ -59,19 +62,20 @@ void LinkWatch::carrier(const std::string& interface, bool up) {
         State& state = states_[uplink];
         if (!state.watches_carrier || state.link.interface != interface) continue;
         state.carrier = up;
-        if (started_) evaluate(uplink);
+        if (started_) evaluate(uplink, EventSource::kernel, Clock::now());
     }
 }
 
-void LinkWatch::driver_event(overlay::UplinkIndex uplink) {
-    if (started_) evaluate(uplink);
+void LinkWatch::driver_event(overlay::UplinkIndex uplink, failover::TimePoint seen) {
+    if (started_) evaluate(uplink, EventSource::driver, seen);
 }
 
-void LinkWatch::evaluate(overlay::UplinkIndex uplink) {
+void LinkWatch::evaluate(overlay::UplinkIndex uplink, EventSource source,
+                         failover::TimePoint seen) {
     State& state = states_[uplink];
     bool up = (!state.watches_carrier || state.carrier) && state.link.driver_link_up();
     if (up == std::exchange(state.up, up) || !started_) return;
-    changed_(uplink, up);
+    changed_({uplink, up, source, seen});
 }
 
 LinkSource LinkWatch::source(overlay::UplinkIndex uplink) const {

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "control/event_loop.h"
+#include "failover/failover_record.h"
 #include "overlay/row.h"
 #include "underlay/kernel_watch.h"
 
@@ -19,6 +20,14 @@ namespace sallyport::control {
 
 /// What tells a link state first; polling looks after all of them.
 enum class LinkSource : std::uint8_t { carrier, driver_event, polling };
+
+struct LinkChange {
+    overlay::UplinkIndex uplink = 0;
+    bool up = false;
+    /// What told of it before all others, and when that was seen.
+    failover::EventSource source = failover::EventSource::poll;
+    failover::TimePoint seen;
+};
 
 /// An uplink, as far as its link goes.
 struct UplinkLink {
@@ -39,7 +48,7 @@ struct UplinkLink {
 /// Owned by the control thread; every call comes from there.
 class LinkWatch {
   public:
-    using Changed = std::function<void(overlay::UplinkIndex, bool up)>;
+    using Changed = std::function<void(const LinkChange&)>;
     using UplinkLinks = std::array<UplinkLink, overlay::uplink_count>;
 
     /// @param loop must outlive the object
@@ -56,7 +65,8 @@ class LinkWatch {
     /// The kernel says that an interface's carrier is there or gone.
     void carrier(const std::string& interface, bool up);
     /// The driver says that the link of the uplink changed.
-    void driver_event(overlay::UplinkIndex uplink);
+    /// @param seen when it said so, on whatever thread
+    void driver_event(overlay::UplinkIndex uplink, failover::TimePoint seen);
 
     [[nodiscard]] bool up(overlay::UplinkIndex uplink) const { return states_[uplink].up; }
     [[nodiscard]] LinkSource source(overlay::UplinkIndex uplink) const;
@@ -71,7 +81,8 @@ class LinkWatch {
         bool up = false;
     };
     Expected<void> watch_carrier(State& state);
-    void evaluate(overlay::UplinkIndex uplink);
+    void evaluate(overlay::UplinkIndex uplink, failover::EventSource source,
+                  failover::TimePoint seen);
 
     EventLoop& loop_;
     underlay::KernelWatch& kernel_;

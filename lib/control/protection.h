@@ -35,6 +35,8 @@ class Protection {
     Protection(const Protection&) = delete;
     Protection& operator=(const Protection&) = delete;
 
+    [[nodiscard]] bool has_sas() const { return !tenants_.empty(); }
+
     /// Brings up the SAs of a tenant whose rows are there. On failure there are none, and what the
     /// tenant sends is dropped.
     Expected<void> add(const config::TenantSettings& tenant);

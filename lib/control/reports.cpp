@@ -109,6 +109,11 @@ FailoverReport RunningController::failover() const {
     return report;
 }
 
+std::vector<failover::FailoverRecord> RunningController::failover_history() const {
+    const auto& records = failover_->records();
+    return {records.begin(), records.end()};
+}
+
 std::vector<NextHopReport> RunningController::next_hops() const {
     std::vector<NextHopReport> reports;
     for (const auto* row : state_->next_hops())

@@ -46,6 +46,7 @@ class RunningController final : public Controller {
     [[nodiscard]] const config::Settings& settings() const override { return settings_; }
     [[nodiscard]] std::vector<PortReport> ports() const override;
     [[nodiscard]] FailoverReport failover() const override;
+    [[nodiscard]] std::vector<failover::FailoverRecord> failover_history() const override;
     [[nodiscard]] std::vector<NextHopReport> next_hops() const override;
     [[nodiscard]] std::vector<VtepReport> vteps() const override;
     [[nodiscard]] Expected<std::vector<FdbReport>> fdb(const std::string& tenant) const override;

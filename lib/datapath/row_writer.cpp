@@ -318,8 +318,9 @@ Expected<void> RowWriter::remove(const overlay::FdbRow& row) {
 }
 
 Expected<void> RowWriter::put(const overlay::UplinkRow& row) {
-    tables_.active_uplink.store(row.active ? int{*row.active} : no_uplink,
-                                std::memory_order_release);
+    const int active = row.active ? int{*row.active} : no_uplink;
+    tables_.first_packets.arm(active);
+    tables_.active_uplink.store(active, std::memory_order_release);
     return {};
 }
 

@@ -201,6 +201,10 @@ void SoftwarePath::set_encap_entropy(const net::EncapEntropy* entropy) {
     implementation_->tables.encap_entropy = entropy;
 }
 
+FirstPacketTimes SoftwarePath::first_packets() const {
+    return implementation_->tables.first_packets.times();
+}
+
 Expected<void> SoftwarePath::inject(overlay::UplinkIndex uplink,
                                     std::span<const std::uint8_t> frame) {
     return implementation_->ports->inject(uplink, frame, implementation_->pool.get());

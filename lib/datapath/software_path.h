@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "datapath/drop_reason.h"
+#include "datapath/first_packets.h"
 #include "datapath/port.h"
 #include "ipsec/session.h"
 #include "net/encap_entropy.h"
@@ -113,6 +114,9 @@ class SoftwarePath final : public overlay::Path {
     /// it is our own hash in the settings' range. To be called while no worker runs.
     /// @param entropy outlives the workers' running; null: our own hash always
     void set_encap_entropy(const net::EncapEntropy* entropy);
+
+    /// Tenants' first packets by the active uplink since it last changed, by the UplinkRow.
+    [[nodiscard]] FirstPacketTimes first_packets() const;
 
     /// Sends one whole Ethernet frame (no FCS) by an uplink, active or not. Copied.
     Expected<void> inject(overlay::UplinkIndex uplink, std::span<const std::uint8_t> frame);

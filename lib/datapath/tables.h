@@ -3,6 +3,7 @@
 #pragma once
 
 #include "datapath/fdb_table.h"
+#include "datapath/first_packets.h"
 #include "datapath/rcu.h"
 #include "datapath/software_path.h"
 #include "datapath/tunnel_table.h"
@@ -61,6 +62,8 @@ struct Tables {
 
     /// Failover is this one store.
     std::atomic<int> active_uplink{no_uplink};
+    /// Told by workers, to which all else here is const.
+    mutable FirstPackets first_packets;
     /// DPDK port ids; no_queue: not attached.
     std::array<std::atomic<std::uint16_t>, overlay::uplink_count> uplink_ports{no_queue, no_queue};
     std::atomic<std::uint16_t> host_port{no_queue};

@@ -41,6 +41,18 @@ std::string_view to_string(Reason reason) {
     return "unknown";
 }
 
+std::string_view to_string(Preempt preempt) {
+    switch (preempt) {
+    case Preempt::never:
+        return "never";
+    case Preempt::failure:
+        return "failure";
+    case Preempt::always:
+        return "always";
+    }
+    return "unknown";
+}
+
 std::string_view to_string(SwitchRefusal refusal) {
     switch (refusal) {
     case SwitchRefusal::backup_not_usable:

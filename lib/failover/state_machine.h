@@ -82,6 +82,9 @@ enum class Preempt : std::uint8_t {
     always,
 };
 
+/// As in the configuration: "never".
+std::string_view to_string(Preempt preempt);
+
 struct StateMachineSettings {
     /// Preferred when both are usable and none is active, and the one that preempts. Absent: the
     /// first of the two is preferred, and neither preempts.
@@ -97,6 +100,8 @@ struct StateMachineSettings {
     std::chrono::milliseconds hold_down_limit{64'000};
     /// Usable for this long beyond its hold-down, an uplink's losses are forgotten.
     std::chrono::milliseconds hold_down_quiet{60'000};
+
+    bool operator==(const StateMachineSettings&) const = default;
 };
 
 /// A change of the active uplink. Absent uplinks: none is usable.

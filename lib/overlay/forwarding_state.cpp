@@ -32,9 +32,10 @@ ForwardingState::ForwardingState(const Limits& limits, std::vector<Path*> paths)
 ForwardingState::~ForwardingState() = default;
 
 Expected<void> ForwardingState::commit(const Transaction& transaction,
-                                       std::chrono::steady_clock::time_point now) {
+                                       std::chrono::steady_clock::time_point now,
+                                       const PathDone& path_done) {
     if (transaction.changes().empty()) return {};
-    if (auto done = transaction.apply(paths_, *tables_); !done) return done;
+    if (auto done = transaction.apply(paths_, *tables_, path_done); !done) return done;
     for (const RowChange& change : transaction.changes())
         tables_->apply(change, now);
     return {};

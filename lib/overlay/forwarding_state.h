@@ -119,8 +119,10 @@ class ForwardingState {
     /// that address, and by those to which the kernel routes through it. Replaces an earlier one of
     /// the same address. Its row stays, used or not.
     Expected<void> set_static_next_hop(const net::IpAddress& next_hop, const NextHopLinks& links);
-    /// Absent: both uplinks are down.
-    Expected<void> set_active_uplink(std::optional<UplinkIndex> active);
+    /// @param active absent: both uplinks are down
+    /// @param path_done called after each path that was switched, in the order of paths()
+    Expected<void> set_active_uplink(std::optional<UplinkIndex> active,
+                                     const PathDone& path_done = {});
 
     // Questions.
 
@@ -179,7 +181,8 @@ class ForwardingState {
 
   private:
     Expected<void> commit(const Transaction& transaction,
-                          std::chrono::steady_clock::time_point now = {});
+                          std::chrono::steady_clock::time_point now = {},
+                          const PathDone& path_done = {});
 
     Limits limits_;
     std::vector<Path*> paths_;

@@ -110,13 +110,14 @@ Expected<void> ForwardingState::set_static_next_hop(const net::IpAddress& next_h
     return {};
 }
 
-Expected<void> ForwardingState::set_active_uplink(std::optional<UplinkIndex> active) {
+Expected<void> ForwardingState::set_active_uplink(std::optional<UplinkIndex> active,
+                                                  const PathDone& path_done) {
     if (tables_->uplink.active == active) return {};
     if (active && *active >= uplink_count)
         return failure("there is no uplink " + std::to_string(*active));
     Transaction transaction;
     transaction.put(UplinkRow{active});
-    return commit(transaction);
+    return commit(transaction, {}, path_done);
 }
 
 } // namespace sallyport::overlay

@@ -6,6 +6,7 @@
 #include "overlay/row.h"
 
 #include <chrono>
+#include <functional>
 #include <optional>
 #include <span>
 #include <vector>
@@ -47,5 +48,8 @@ class Path {
     /// reported more than once.
     virtual void take_learned(std::vector<LearnEvent>& events, std::size_t most) = 0;
 };
+
+/// Tells that a path has all changes of a transaction.
+using PathDone = std::function<void(const Path&)>;
 
 } // namespace sallyport::overlay

@@ -5,11 +5,15 @@
 
 namespace sallyport::overlay {
 
-Expected<void> Transaction::apply(std::span<Path* const> paths, const RowTables& before) const {
+Expected<void> Transaction::apply(std::span<Path* const> paths, const RowTables& before,
+                                  const PathDone& path_done) const {
     for (std::size_t i = 0; i < paths.size(); ++i) {
         std::size_t applied = 0;
         Expected<void> done = paths[i]->apply(changes_, &applied);
-        if (done) continue;
+        if (done) {
+            if (path_done) path_done(*paths[i]);
+            continue;
+        }
         Error error = std::move(done.error());
         const auto keep_worst = [&error](const Expected<void>& undone) {
             if (undone) return;

@@ -25,7 +25,9 @@ class Transaction {
     /// Applies the changes to the paths in turn. On failure it undoes what took effect, and returns
     /// the failing path's Error.
     /// @param before the rows that all paths have
-    Expected<void> apply(std::span<Path* const> paths, const RowTables& before) const;
+    /// @param path_done called after each path that took them all
+    Expected<void> apply(std::span<Path* const> paths, const RowTables& before,
+                         const PathDone& path_done = {}) const;
 
   private:
     Expected<void> undo(Path& path, std::size_t applied, const RowTables& before) const;

@@ -70,6 +70,8 @@ struct Burst {
     std::uint64_t underlay_mac;
     std::uint16_t port = no_queue;
     bool from_active = false;
+    /// Some of it is tenants' traffic.
+    bool has_data = false;
 
     void enter(std::uint16_t packet_port) {
         if (packet_port == port) return;
@@ -152,6 +154,7 @@ void process_batch(Burst& burst, Dispatch& dispatch, void** packets, std::uint16
             edges[i] = tunnel == nothing_found ? miss_again(burst.tables, packet, meta(packet))
                                                : hit(burst.tables, tunnel, meta(packet));
         }
+        burst.has_data |= edges[i] == to_vxlan_decap || edges[i] == to_esp_inbound;
         dispatch.to(static_cast<std::uint16_t>(first + i), edges[i]);
     }
 }
@@ -166,6 +169,7 @@ std::uint16_t process(rte_graph* graph, rte_node* node, void** packets, std::uin
     for (std::uint16_t first = 0; first < count; first = static_cast<std::uint16_t>(first + batch))
         process_batch(burst, dispatch, packets, first,
                       std::min<std::uint16_t>(batch, static_cast<std::uint16_t>(count - first)));
+    if (burst.has_data) tables.first_packets.received(burst.active);
     dispatch.finish(count);
     return count;
 }

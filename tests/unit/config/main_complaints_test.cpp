@@ -241,7 +241,10 @@ INSTANTIATE_TEST_SUITE_P(Values, WrongMain, testing::ValuesIn(values), name_of);
 const std::vector<Case> references{
     {"Primary",
      "[failover]\nprimary = p2\n",
-     {"main.conf:2: failover.primary: no uplink is named 'p2'; p0 or p1"}},
+     {"main.conf:2: failover.primary: no uplink is named 'p2'; p0 or p1 or none"}},
+    {"Preempt",
+     "[failover]\npreempt = now\n",
+     {"main.conf:2: failover.preempt: 'now' is no known word; never, failure or always"}},
     {"NextHop",
      "[underlay]\nnexthop = 192.0.2.254\n",
      {"main.conf:2: underlay.nexthop: '192.0.2.254' is no next hop; ADDRESS MAC [UPLINK], as "

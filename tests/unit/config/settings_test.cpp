@@ -54,6 +54,12 @@ interface = enp3s0f0
 device = 0000:03:00.1
 [failover]
 primary = p1
+preempt = always
+updelay_ms = 100
+downdelay_ms = 20
+hold_down_ms = 2000
+hold_down_limit_ms = 32000
+hold_down_quiet_ms = 90000
 poll_interval_ms = 5
 announce_count = 7
 announce_interval_ms = 250
@@ -176,7 +182,16 @@ TEST(GoodMain, EveryKey) {
     const std::vector<UplinkSettings> expected_uplinks{
         {"p0", "0000:03:00.0,dv_flow_en=2", "enp3s0f0"}, {"p1", "0000:03:00.1", ""}};
     EXPECT_EQ(settings.uplinks, expected_uplinks);
-    EXPECT_EQ(settings.failover, (FailoverSettings{1, 5ms, 7, 250ms}));
+    EXPECT_EQ(settings.failover, (FailoverSettings{{.primary = failover::UplinkIndex{1},
+                                                    .preempt = failover::Preempt::always,
+                                                    .updelay = 100ms,
+                                                    .downdelay = 20ms,
+                                                    .hold_down_base = 2s,
+                                                    .hold_down_limit = 32s,
+                                                    .hold_down_quiet = 90s},
+                                                   5ms,
+                                                   7,
+                                                   250ms}));
     EXPECT_EQ(settings.workers, (WorkerSettings{WorkerIdle::spin, 50us}));
     EXPECT_EQ(settings.limits, (LimitSettings{16, 1000, 2000, 4096}));
     EXPECT_EQ(settings.ipsec, (IpsecSettings{ipsec::Engine::lookaside, "/var/lib/numbers", true,

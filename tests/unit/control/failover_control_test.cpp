@@ -10,25 +10,50 @@
 namespace sallyport::control {
 namespace {
 
+using namespace std::chrono_literals;
+using failover::Milestone;
 using failover::Reason;
 using failover::UplinkIndex;
 
 class FailoverControlTest : public ::testing::Test {
   protected:
-    fakes::Path path;
-    overlay::ForwardingState state{overlay::Limits{}, {&path}};
+    failover::TimePoint now() const { return start_time + loop.now; }
+    void link(UplinkIndex uplink, bool up) {
+        control.link({uplink, up, failover::EventSource::kernel, now()});
+    }
+    FailoverControl::Environment environment() {
+        return {.hardware = &hardware,
+                .rules_changed = [this] { return rules; },
+                .first_packets = [this] { return first_packets; },
+                .now = [this] { return now(); }};
+    }
+
+    const failover::TimePoint start_time = failover::Clock::now();
+    fakes::Loop loop;
+    fakes::Path path, hardware;
+    std::uint64_t rules = 0;
+    datapath::FirstPacketTimes first_packets;
+    overlay::ForwardingState state{overlay::Limits{}, {&path, &hardware}};
     std::vector<std::optional<UplinkIndex>> told;
     std::vector<std::optional<UplinkIndex>> path_when_told;
-    FailoverControl control{{"p0", "p1"}, 0, state, [this](auto active) {
+    FailoverControl control{loop,
+                            {"p0", "p1"},
+                            {.primary = UplinkIndex{0},
+                             .preempt = failover::Preempt::always,
+                             .updelay = 500ms,
+                             .hold_down_base = 0ms},
+                            state,
+                            [this](auto active) {
                                 told.push_back(active);
                                 path_when_told.push_back(
                                     path.last_put<overlay::UplinkRow>()->active);
-                            }};
+                            },
+                            environment()};
     using Told = std::vector<std::optional<UplinkIndex>>;
 };
 
 TEST_F(FailoverControlTest, ThePrimaryIsActiveAtTheStartWhenBothAreUp) {
-    FailoverControl second({"p0", "p1"}, 1, state, {});
+    FailoverControl second(loop, {"p0", "p1"}, {.primary = 1}, state, {}, environment());
     ASSERT_TRUE(second.start({true, true}));
     EXPECT_EQ(state.active_uplink(), UplinkIndex{1});
     EXPECT_EQ(second.switches(), 0U) << "the start is no failover";
@@ -43,7 +68,7 @@ TEST_F(FailoverControlTest, WithoutALinkNoneIsActive) {
 
 TEST_F(FailoverControlTest, ThePathIsSwitchedBeforeAnybodyIsTold) {
     ASSERT_TRUE(control.start({true, true}));
-    control.link(0, false);
+    link(0, false);
     EXPECT_EQ(state.active_uplink(), UplinkIndex{1});
     EXPECT_EQ(told, (Told{0, 1}));
     EXPECT_EQ(path_when_told, told);
@@ -56,16 +81,16 @@ TEST_F(FailoverControlTest, ThePathIsSwitchedBeforeAnybodyIsTold) {
 TEST_F(FailoverControlTest, ABackupThatGoesSwitchesNothing) {
     ASSERT_TRUE(control.start({true, true}));
     auto before = path.changes.size();
-    control.link(1, false);
+    link(1, false);
     EXPECT_EQ(path.changes.size(), before);
     EXPECT_TRUE(control.history(1).last_change.has_value());
 }
 
 TEST_F(FailoverControlTest, BothDownAndBack) {
     ASSERT_TRUE(control.start({true, false}));
-    control.link(0, false);
+    link(0, false);
     EXPECT_EQ(state.active_uplink(), std::nullopt);
-    control.link(1, true);
+    link(1, true);
     EXPECT_EQ(state.active_uplink(), UplinkIndex{1});
     EXPECT_EQ(told, (Told{0, std::nullopt, 1}));
 }
@@ -84,7 +109,7 @@ TEST_F(FailoverControlTest, ARefusalNamesTheUplinkAndWhatIsWrongWithIt) {
     ASSERT_FALSE(refused);
     EXPECT_NE(refused.error().what.find("p1 is without link"), std::string::npos)
         << refused.error().message();
-    control.link(1, true);
+    link(1, true);
     ASSERT_TRUE(control.set_uplink("p1", false));
     refused = control.request_switch();
     ASSERT_FALSE(refused);
@@ -113,6 +138,86 @@ TEST_F(FailoverControlTest, WhatThePathRefusesIsTold) {
     ASSERT_TRUE(control.start({true, true}));
     path.refuse = [](const auto&) { return true; };
     EXPECT_FALSE(control.request_switch());
+}
+
+TEST_F(FailoverControlTest, ThePrimaryTakesTheTrafficBackWhenItsTimeHasCome) {
+    ASSERT_TRUE(control.start({true, true}));
+    link(0, false);
+    loop.turn(1s);
+    link(0, true);
+    loop.turn(499ms);
+    EXPECT_EQ(state.active_uplink(), UplinkIndex{1});
+    loop.turn(1ms);
+    EXPECT_EQ(state.active_uplink(), UplinkIndex{0});
+    EXPECT_EQ(control.last_switch()->reason, Reason::preempted);
+    EXPECT_EQ(control.records().back().source, failover::EventSource::timer);
+}
+
+TEST_F(FailoverControlTest, APreemptionThatIsOverTakenByAnEventDoesNotCome) {
+    ASSERT_TRUE(control.start({true, true}));
+    link(0, false);
+    link(0, true);
+    loop.turn(400ms);
+    link(0, false);
+    loop.turn(10s);
+    EXPECT_EQ(state.active_uplink(), UplinkIndex{1});
+    EXPECT_EQ(control.switches(), 1U);
+}
+
+TEST_F(FailoverControlTest, TheStartIsNoRecord) {
+    ASSERT_TRUE(control.start({true, true}));
+    EXPECT_TRUE(control.records().empty());
+}
+
+TEST_F(FailoverControlTest, ARecordTellsWhatHappenedWhen) {
+    ASSERT_TRUE(control.start({true, true}));
+    loop.turn(1s);
+    const auto seen = now();
+    // The event waits until the control thread gets to it; each rule takes the NIC a while.
+    loop.turn(2ms);
+    path.refuse = [this](const auto&) {
+        loop.turn(1ms);
+        return false;
+    };
+    hardware.refuse = [this](const auto&) {
+        rules += 3;
+        loop.turn(5ms);
+        return false;
+    };
+    control.link({0, false, failover::EventSource::driver, seen});
+    control.reach(Milestone::announced, now());
+    first_packets = {.sent = 7ms, .received = {}};
+
+    ASSERT_EQ(control.records().size(), 1U);
+    const failover::FailoverRecord& record = control.records().front();
+    EXPECT_EQ(record.number, 1U);
+    EXPECT_EQ(record.what, (failover::Switch{0, 1, Reason::link_down}));
+    EXPECT_EQ(record.source, failover::EventSource::driver);
+    EXPECT_EQ(record.after(Milestone::decided), 2ms);
+    EXPECT_EQ(record.after(Milestone::software_switched), 3ms);
+    EXPECT_EQ(record.after(Milestone::hardware_updated), 8ms);
+    EXPECT_EQ(record.hardware_rules, 3U);
+    EXPECT_EQ(record.hardware_time, 5ms);
+    EXPECT_EQ(record.after(Milestone::announced), 8ms);
+    EXPECT_EQ(record.after(Milestone::first_sent), 10ms);
+    EXPECT_EQ(record.after(Milestone::first_received), std::nullopt);
+    EXPECT_EQ(record.after(Milestone::sas_moved), std::nullopt);
+}
+
+TEST_F(FailoverControlTest, FirstPacketsBelongToTheSwitchBeforeThem) {
+    ASSERT_TRUE(control.start({true, true}));
+    link(0, false);
+    first_packets = {.sent = 1ms, .received = 2ms};
+    // Nobody has asked for the record before the next switch.
+    path.refuse = [this](const auto&) {
+        first_packets = {};
+        return false;
+    };
+    link(1, false);
+    ASSERT_EQ(control.records().size(), 2U);
+    EXPECT_EQ(control.records()[0].after(Milestone::first_sent), 1ms);
+    EXPECT_EQ(control.records()[0].after(Milestone::first_received), 2ms);
+    EXPECT_EQ(control.records()[1].after(Milestone::first_sent), std::nullopt);
 }
 
 } // namespace

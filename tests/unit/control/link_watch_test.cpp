@@ -26,8 +26,9 @@ class LinkWatchTest : public ::testing::Test {
         }
     }
     Expected<void> start() {
-        watch = std::make_unique<LinkWatch>(loop, kernel, links, [this](auto uplink, bool up) {
-            changes.emplace_back(uplink, up);
+        watch = std::make_unique<LinkWatch>(loop, kernel, links, [this](const LinkChange& change) {
+            changes.emplace_back(change.uplink, change.up);
+            sources.push_back(change.source);
         });
         return watch->start(10ms);
     }
@@ -38,6 +39,7 @@ class LinkWatchTest : public ::testing::Test {
     LinkWatch::UplinkLinks links;
     std::array<bool, 2> driver_up = {true, true};
     Changes changes;
+    std::vector<failover::EventSource> sources;
     std::unique_ptr<LinkWatch> watch;
 };
 
@@ -91,9 +93,9 @@ TEST_F(LinkWatchTest, ADriverEventIsTakenWithoutAPoll) {
     links[1].driver_event = true;
     ASSERT_TRUE(start());
     driver_up[1] = false;
-    watch->driver_event(1);
+    watch->driver_event(1, failover::Clock::now());
     EXPECT_EQ(changes, (Changes{{1, false}}));
-    watch->driver_event(1);
+    watch->driver_event(1, failover::Clock::now());
     loop.turn(1s);
     EXPECT_EQ(changes, (Changes{{1, false}})) << "the same state is told once";
 }

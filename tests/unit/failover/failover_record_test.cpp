@@ -10,18 +10,18 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr TimePoint t0{1h};
+constexpr TimePoint start{1h};
 
 std::uint64_t decide(FailoverHistory& history) {
-    return history.decided({0, 1, Reason::link_down}, EventSource::kernel, t0, t0 + 5us, {});
+    return history.decided({0, 1, Reason::link_down}, EventSource::kernel, start, start + 5us, {});
 }
 
 TEST(FailoverHistory, KeepsTheTimelineFromTheEventOn) {
     FailoverHistory history;
     const auto number = decide(history);
     EXPECT_EQ(number, 1U);
-    EXPECT_TRUE(history.reach(number, Milestone::software_switched, t0 + 7us));
-    EXPECT_TRUE(history.hardware_updated(number, 12, t0 + 10us, t0 + 350us));
+    EXPECT_TRUE(history.reach(number, Milestone::software_switched, start + 7us));
+    EXPECT_TRUE(history.hardware_updated(number, 12, start + 10us, start + 350us));
     const FailoverRecord& record = history.records().back();
     EXPECT_EQ(record.what, (Switch{0, 1, Reason::link_down}));
     EXPECT_EQ(record.source, EventSource::kernel);
@@ -36,12 +36,12 @@ TEST(FailoverHistory, KeepsTheTimelineFromTheEventOn) {
 TEST(FailoverHistory, TheFirstTimeCountsAndNoneBeforeTheEvent) {
     FailoverHistory history;
     const auto number = decide(history);
-    EXPECT_FALSE(history.reach(number, Milestone::first_received, t0 - 1us));
-    EXPECT_TRUE(history.reach(number, Milestone::first_received, t0 + 9us));
-    EXPECT_FALSE(history.reach(number, Milestone::first_received, t0 + 11us));
+    EXPECT_FALSE(history.reach(number, Milestone::first_received, start - 1us));
+    EXPECT_TRUE(history.reach(number, Milestone::first_received, start + 9us));
+    EXPECT_FALSE(history.reach(number, Milestone::first_received, start + 11us));
     EXPECT_EQ(history.records().back().after(Milestone::first_received), 9us);
-    EXPECT_TRUE(history.hardware_updated(number, 1, t0, t0 + 1us));
-    EXPECT_FALSE(history.hardware_updated(number, 2, t0, t0 + 2us));
+    EXPECT_TRUE(history.hardware_updated(number, 1, start, start + 1us));
+    EXPECT_FALSE(history.hardware_updated(number, 2, start, start + 2us));
     EXPECT_EQ(history.records().back().hardware_rules, 1U);
 }
 
@@ -53,8 +53,8 @@ TEST(FailoverHistory, TheOldestMakesRoom) {
     EXPECT_EQ(history.records().front().number, 3U);
     EXPECT_EQ(history.records().back().number, 5U);
     for (const std::uint64_t gone : {0U, 1U, 2U, 6U})
-        EXPECT_FALSE(history.reach(gone, Milestone::announced, t0 + 1us));
-    EXPECT_TRUE(history.reach(4, Milestone::announced, t0 + 1us));
+        EXPECT_FALSE(history.reach(gone, Milestone::announced, start + 1us));
+    EXPECT_TRUE(history.reach(4, Milestone::announced, start + 1us));
     EXPECT_EQ(history.records()[1].after(Milestone::announced), 1us);
     EXPECT_EQ(history.records()[2].after(Milestone::announced), std::nullopt);
 }

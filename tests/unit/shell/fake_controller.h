@@ -87,6 +87,9 @@ class FakeController final : public control::Controller {
         vm.nic = control::NicPortCounters{{9, 900}, {8, 800}, {1, 100}};
         return {uplink, vm};
     }
+    [[nodiscard]] std::vector<failover::FailoverRecord> failover_history() const override {
+        return failover_records;
+    }
     [[nodiscard]] control::FailoverReport failover() const override {
         control::UplinkReport active{"p0", 0, true, true, true, "polling", 1, {}};
         active.last_change = std::chrono::system_clock::from_time_t(1000000000);
@@ -212,6 +215,8 @@ class FakeController final : public control::Controller {
         {"blue", mac("52:54:00:00:00:02"), "", address("192.0.2.2"), overlay::FdbOrigin::learned,
          std::chrono::seconds(12), false, "no route leads to the vtep"}};
     config::Settings settings_;
+
+    std::vector<failover::FailoverRecord> failover_records;
 
   private:
     Expected<void> record(std::string call) const {
