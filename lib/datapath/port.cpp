@@ -111,6 +111,11 @@ Expected<void> Port::configure(rte_mempool* pool) {
         configuration.rxmode.offloads =
             info.rx_offload_capa & (RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM);
     if (sends_segments_) configuration.txmode.offloads = RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
+    if (settings_.inline_ipsec && (info.rx_offload_capa & RTE_ETH_RX_OFFLOAD_SECURITY) != 0
+        && (info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_SECURITY) != 0) {
+        configuration.rxmode.offloads |= RTE_ETH_RX_OFFLOAD_SECURITY;
+        configuration.txmode.offloads |= RTE_ETH_TX_OFFLOAD_SECURITY;
+    }
     if (rx_queues_ > 1 && info.flow_type_rss_offloads != 0) {
         configuration.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
         // ESP has no ports: by its SPI, so that SAs find different workers.

@@ -46,6 +46,9 @@ struct PortSettings {
     std::optional<net::MacAddress> mac;
     /// Number of workers: as many receive queues as the driver has, up to this.
     std::uint16_t workers = 1;
+    /// Switch the NIC's IPsec on (rte_security), where it has one for both directions. Drivers may
+    /// be slower then.
+    bool inline_ipsec = false;
     /// Null where the port is a device of its own; must outlive the port.
     PortSteps* steps = nullptr;
 };

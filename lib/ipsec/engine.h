@@ -30,6 +30,11 @@ constexpr std::string_view to_string(Engine engine) {
     return names[static_cast<std::size_t>(engine)];
 }
 
+/// In the NIC of the uplinks (rte_security).
+constexpr bool is_inline(Engine engine) {
+    return engine == Engine::inline_protocol || engine == Engine::inline_crypto;
+}
+
 /// Absent: auto.
 using Offload = std::optional<Engine>;
 

@@ -5,6 +5,8 @@
 #include "ipsec/inline_engine.h"
 #include "ipsec/lookaside_engine.h"
 
+#include <algorithm>
+
 #include <rte_cryptodev.h>
 
 namespace sallyport::ipsec {
@@ -13,12 +15,25 @@ namespace {
 
 using Device = Expected<std::string>;
 
-Device inline_device(Engine engine, const SaSettings& settings,
+/// Why inline protocol does not serve an SA of several uplinks; empty: it does.
+std::string lack_of_protocol(Offload offload, const SaSettings& settings,
+                             const EngineEnvironment& environment) {
+    if (environment.uplinks.size() > 1 && settings.direction == Direction::outbound)
+        return "each uplink's NIC would count sequence numbers of its own";
+    if (environment.uplinks.size() > 1 && settings.esn)
+        return "after a failover the other uplink's NIC would not know the high half of extended "
+               "sequence numbers";
+    // One peer could wrap another's ESP: opened by inline protocol, it would pass for decrypted.
+    if (!offload && settings.direction == Direction::inbound
+        && std::any_of(environment.uplinks.begin(), environment.uplinks.end(),
+                       [](const SecurityPort* port) { return decrypts_inline(*port); }))
+        return "not beside inline-crypto, which the NIC does too, unless it is demanded for all";
+    return "";
+}
+
+Device inline_device(Engine engine, Offload offload, const SaSettings& settings,
                      const EngineEnvironment& environment) {
     if (environment.uplinks.empty()) return failure("there is no uplink");
-    if (engine == Engine::inline_protocol && settings.direction == Direction::outbound
-        && environment.uplinks.size() > 1)
-        return failure("each uplink's NIC would count sequence numbers of its own");
     std::string names;
     for (const SecurityPort* const port : environment.uplinks) {
         // On all, or the SA would not survive a failover.
@@ -26,6 +41,9 @@ Device inline_device(Engine engine, const SaSettings& settings,
         if (offer.capability == nullptr) return failure(offer.reason);
         names += (names.empty() ? "" : ", ") + port->name();
     }
+    if (engine == Engine::inline_protocol)
+        if (std::string lack = lack_of_protocol(offload, settings, environment); !lack.empty())
+            return failure(std::move(lack));
     return names;
 }
 
@@ -43,9 +61,8 @@ Device crypto_device(Engine engine, Offload offload, const SaSettings& settings,
 
 Device device_for(Engine engine, Offload offload, const SaSettings& settings,
                   const EngineEnvironment& environment) {
-    return engine == Engine::inline_protocol || engine == Engine::inline_crypto
-               ? inline_device(engine, settings, environment)
-               : crypto_device(engine, offload, settings, environment);
+    return is_inline(engine) ? inline_device(engine, offload, settings, environment)
+                             : crypto_device(engine, offload, settings, environment);
 }
 
 Expected<std::unique_ptr<EspEngine>> make_engine(Engine engine, Offload offload,
@@ -56,9 +73,7 @@ Expected<std::unique_ptr<EspEngine>> make_engine(Engine engine, Offload offload,
         settings.direction == Direction::outbound && settings.mode == Mode::tunnel ? &headers
                                                                                    : nullptr;
     if (engine == Engine::cpu) return make_cpu_engine(settings, *environment.devices, tunnel);
-    if (engine != Engine::lookaside)
-        return make_inline_engine(engine, settings, environment.uplinks, tunnel,
-                                  environment.userdata);
+    if (is_inline(engine)) return make_inline_engine(engine, settings, environment.uplinks, tunnel);
     const auto device =
         environment.devices->lookaside_device(settings.algorithm, offload.has_value());
     if (!device) return tl::unexpected(device.error());

@@ -24,8 +24,6 @@ struct EngineEnvironment {
     std::vector<SecurityPort*> uplinks;
     /// Of the worker that will have the session: its queue pair of lookaside devices.
     std::uint16_t worker = 0;
-    /// Given back by drivers in the metadata of packets received by inline protocol.
-    void* userdata = nullptr;
 };
 
 struct EngineChoice {

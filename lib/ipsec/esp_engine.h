@@ -32,8 +32,10 @@ class EspEngine {
     virtual BurstResult run(rte_mbuf** packets, std::uint16_t count) = 0;
     /// Outbound, once the good packets of run() are whole frames: what a NIC wants to be told.
     /// @param port index of the uplink that they will leave by, in the order given at creation
-    virtual void complete(rte_mbuf** packets, std::uint16_t count, std::uint8_t port) {
-        (void)packets, (void)count, (void)port;
+    /// @return how many may be sent; they come first, in order, and the others must not leave
+    virtual std::uint16_t complete(rte_mbuf** packets, std::uint16_t count, std::uint8_t port) {
+        (void)packets, (void)port;
+        return count;
     }
     /// Whether complete() may be called with this port.
     [[nodiscard]] virtual bool sits_on(std::uint8_t port) const {

@@ -2,6 +2,8 @@
 #include "ipsec/security_port.h"
 
 #include <cstring>
+#include <numeric>
+#include <vector>
 
 #include <rte_ethdev.h>
 #include <rte_flow.h>
@@ -59,19 +61,41 @@ class EthernetSecurityPort final : public SecurityPort {
     EthernetSecurityPort(std::uint16_t id, std::string name) : id_(id), name_(std::move(name)) {}
 
     [[nodiscard]] std::string name() const override { return name_; }
-    [[nodiscard]] void* context() const override { return rte_eth_dev_get_sec_ctx(id_); }
+    [[nodiscard]] Expected<void*> context() const override {
+        void* const context = rte_eth_dev_get_sec_ctx(id_);
+        if (context == nullptr) return failure("its driver has no IPsec");
+        rte_eth_conf conf{};
+        if (rte_eth_dev_conf_get(id_, &conf) == 0
+            && (conf.rxmode.offloads & RTE_ETH_RX_OFFLOAD_SECURITY) != 0
+            && (conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_SECURITY) != 0)
+            return context;
+        return failure("its driver has IPsec, but cannot switch it on for both directions");
+    }
 
     Expected<void*> steer(const SaSettings& settings, void* session) override {
         const Pattern pattern(settings);
         rte_flow_attr attributes{};
         attributes.ingress = 1;
-        rte_flow_action actions[2]{};
-        actions[0].type = RTE_FLOW_ACTION_TYPE_SECURITY;
-        actions[0].conf = session;
-        actions[1].type = RTE_FLOW_ACTION_TYPE_END;
+        std::vector<std::uint16_t> queues(queue_count());
+        std::iota(queues.begin(), queues.end(), std::uint16_t{0});
+        rte_flow_action_rss spread{};
+        spread.queue = queues.data();
+        spread.queue_num = static_cast<std::uint32_t>(queues.size());
+        const rte_flow_action_queue first{};
+        // Drivers differ in what they want beside the session: all queues, nothing or one queue.
+        const rte_flow_action fates[] = {{RTE_FLOW_ACTION_TYPE_RSS, &spread},
+                                         {RTE_FLOW_ACTION_TYPE_END, nullptr},
+                                         {RTE_FLOW_ACTION_TYPE_QUEUE, &first}};
         rte_flow_error error{};
-        rte_flow* const rule = rte_flow_create(id_, &attributes, pattern.items, actions, &error);
-        if (rule != nullptr) return rule;
+        for (const rte_flow_action& fate : fates) {
+            const rte_flow_action actions[] = {{RTE_FLOW_ACTION_TYPE_SECURITY, session},
+                                               fate,
+                                               {RTE_FLOW_ACTION_TYPE_END, nullptr}};
+            error = {};
+            if (rte_flow* const rule =
+                    rte_flow_create(id_, &attributes, pattern.items, actions, &error))
+                return rule;
+        }
         return failure(
             std::string("the rule that leads its packets to the NIC's IPsec is refused: ")
                 + (error.message != nullptr ? error.message : "no reason given"),
@@ -83,6 +107,11 @@ class EthernetSecurityPort final : public SecurityPort {
     }
 
   private:
+    [[nodiscard]] std::uint16_t queue_count() const {
+        rte_eth_dev_info info{};
+        return rte_eth_dev_info_get(id_, &info) == 0 ? info.nb_rx_queues : std::uint16_t{0};
+    }
+
     std::uint16_t id_;
     std::string name_;
 };

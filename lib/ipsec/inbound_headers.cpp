@@ -139,8 +139,8 @@ MaybeFault InboundHeaders::finish_tunnel(const Arrival& arrival, std::uint16_t l
 MaybeFault InboundHeaders::admit_from_nic(rte_mbuf* packet, std::uint16_t l2_length,
                                           std::uint32_t& octets) const {
     if ((packet->ol_flags & RTE_MBUF_F_RX_SEC_OFFLOAD_FAILED) != 0) return PacketFault::bad_icv;
-    // Clear on the wire already, whatever the caller takes it for.
-    if ((packet->ol_flags & RTE_MBUF_F_RX_SEC_OFFLOAD) == 0) return PacketFault::malformed;
+    // Not opened by the NIC that should have, if ESP at all.
+    if ((packet->ol_flags & RTE_MBUF_F_RX_SEC_OFFLOAD) == 0) return PacketFault::engine_failure;
     if (packet->data_len <= l2_length) return PacketFault::malformed;
     const IpPacket ip = parse_ip(octets_of(packet) + l2_length, packet->data_len - l2_length);
     if (!ip.whole || ip.family != inner_) return PacketFault::malformed;

@@ -15,14 +15,22 @@ namespace {
 
 using Sessions = std::vector<std::unique_ptr<SecuritySession>>;
 
-/// Flags and metadata of packets to send.
-void tell_nic(const SecuritySession& session, rte_mbuf** packets, std::uint16_t count) {
+/// Flags and metadata of packets to send. @return as EspEngine::complete()
+std::uint16_t tell_nic(const SecuritySession& session, rte_mbuf** packets, std::uint16_t count) {
     auto* const context = static_cast<rte_security_ctx*>(session.context());
+    std::array<rte_mbuf*, largest_burst> untold;
+    std::uint16_t told = 0, rest = 0;
     for (std::uint16_t i = 0; i < count; ++i) {
+        if (session.needs_metadata()
+            && rte_security_set_pkt_metadata(context, session.get(), packets[i], nullptr) != 0) {
+            untold[rest++] = packets[i];
+            continue;
+        }
         packets[i]->ol_flags |= RTE_MBUF_F_TX_SEC_OFFLOAD;
-        if (session.needs_metadata())
-            rte_security_set_pkt_metadata(context, session.get(), packets[i], nullptr);
+        packets[told++] = packets[i];
     }
+    std::copy_n(untold.begin(), rest, packets + told);
+    return told;
 }
 
 class ProtocolEngine final : public EspEngine {
@@ -32,8 +40,8 @@ class ProtocolEngine final : public EspEngine {
     [[nodiscard]] Engine kind() const override { return Engine::inline_protocol; }
     [[nodiscard]] bool sits_on(std::uint8_t port) const override { return port < sessions_.size(); }
     BurstResult run(rte_mbuf**, std::uint16_t count) override { return {count, 0}; }
-    void complete(rte_mbuf** packets, std::uint16_t count, std::uint8_t port) override {
-        tell_nic(*sessions_[port], packets, count);
+    std::uint16_t complete(rte_mbuf** packets, std::uint16_t count, std::uint8_t port) override {
+        return tell_nic(*sessions_[port], packets, count);
     }
 
   private:
@@ -66,8 +74,8 @@ class InlineCryptoEngine final : public EspEngine {
             whole == 0 ? std::uint16_t{0} : rte_ipsec_pkt_process(&session_, packets, whole);
         return {good, static_cast<std::uint16_t>(count - good)};
     }
-    void complete(rte_mbuf** packets, std::uint16_t count, std::uint8_t port) override {
-        tell_nic(*sessions_[port], packets, count);
+    std::uint16_t complete(rte_mbuf** packets, std::uint16_t count, std::uint8_t port) override {
+        return tell_nic(*sessions_[port], packets, count);
     }
 
   private:
@@ -98,8 +106,7 @@ class InlineCryptoEngine final : public EspEngine {
 
 Expected<std::unique_ptr<EspEngine>> make_inline_engine(Engine kind, const SaSettings& settings,
                                                         std::span<SecurityPort* const> ports,
-                                                        const OutboundHeaders* headers,
-                                                        void* userdata) {
+                                                        const OutboundHeaders* headers) {
     const std::string where = "sa " + settings.name;
     if (ports.empty()) return failure("no port for an inline SA", where);
     if (kind == Engine::inline_protocol && settings.direction == Direction::outbound
@@ -110,7 +117,7 @@ Expected<std::unique_ptr<EspEngine>> make_inline_engine(Engine kind, const SaSet
                        where, "give each port an SA with a key of its own, or use inline-crypto");
     Sessions sessions;
     for (SecurityPort* const port : ports) {
-        auto session = SecuritySession::create(*port, kind, settings, userdata);
+        auto session = SecuritySession::create(*port, kind, settings);
         if (!session) return tl::unexpected(session.error());
         sessions.push_back(std::move(*session));
     }

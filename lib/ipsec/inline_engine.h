@@ -20,10 +20,8 @@ namespace sallyport::ipsec {
 /// @param kind inline_protocol or inline_crypto
 /// @param ports must outlive the engine; their order is that of EspEngine::complete()
 /// @param headers as LibrarySa::create()
-/// @param userdata as SecuritySession::create()
 Expected<std::unique_ptr<EspEngine>> make_inline_engine(Engine kind, const SaSettings& settings,
                                                         std::span<SecurityPort* const> ports,
-                                                        const OutboundHeaders* headers,
-                                                        void* userdata);
+                                                        const OutboundHeaders* headers);
 
 } // namespace sallyport::ipsec

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "ipsec/security_port.h"
 
+#include <algorithm>
+#include <span>
+
 #include <rte_cryptodev.h>
 
 struct rte_security_ctx;
@@ -8,6 +11,15 @@ struct rte_security_ctx;
 namespace sallyport::ipsec {
 
 namespace {
+
+std::span<const rte_security_capability> capabilities_of(void* context) {
+    const rte_security_capability* const first =
+        rte_security_capabilities_get(static_cast<rte_security_ctx*>(context));
+    std::size_t count = 0;
+    while (first != nullptr && first[count].action != RTE_SECURITY_ACTION_TYPE_NONE)
+        ++count;
+    return {first, count};
+}
 
 bool is_about(const rte_security_capability& capability, Engine engine,
               const SaSettings& settings) {
@@ -89,19 +101,28 @@ std::string lack(const rte_security_capability& capability, Engine engine,
 
 SecurityOffer find_offer(const SecurityPort& port, Engine engine, const SaSettings& settings) {
     const std::string where = port.name() + ": ";
-    auto* const context = static_cast<rte_security_ctx*>(port.context());
-    if (context == nullptr) return {nullptr, where + "its driver has no IPsec"};
+    const auto context = port.context();
+    if (!context) return {nullptr, where + context.error().message()};
     std::string reason = "no " + std::string(to_string(engine)) + " of "
                          + std::string(to_string(settings.direction)) + " ESP in "
                          + std::string(to_string(settings.mode)) + " mode";
-    for (const rte_security_capability* capability = rte_security_capabilities_get(context);
-         capability != nullptr && capability->action != RTE_SECURITY_ACTION_TYPE_NONE;
-         ++capability) {
-        if (!is_about(*capability, engine, settings)) continue;
-        reason = lack(*capability, engine, settings);
-        if (reason.empty()) return {capability, ""};
+    for (const rte_security_capability& capability : capabilities_of(*context)) {
+        if (!is_about(capability, engine, settings)) continue;
+        reason = lack(capability, engine, settings);
+        if (reason.empty()) return {&capability, ""};
     }
     return {nullptr, where + reason};
+}
+
+bool decrypts_inline(const SecurityPort& port) {
+    const auto context = port.context();
+    if (!context) return false;
+    const auto capabilities = capabilities_of(*context);
+    return std::any_of(capabilities.begin(), capabilities.end(), [](const auto& capability) {
+        return capability.action == RTE_SECURITY_ACTION_TYPE_INLINE_CRYPTO
+               && capability.protocol == RTE_SECURITY_PROTOCOL_IPSEC
+               && capability.ipsec.direction == RTE_SECURITY_IPSEC_SA_DIR_INGRESS;
+    });
 }
 
 } // namespace sallyport::ipsec

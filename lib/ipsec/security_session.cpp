@@ -6,6 +6,7 @@
 
 #include <rte_errno.h>
 #include <rte_mempool.h>
+#include <string.h>
 
 struct rte_security_ctx;
 
@@ -26,8 +27,7 @@ rte_mempool* make_pool(unsigned size) {
 }
 
 rte_security_session_conf configuration(Engine engine, const SaSettings& settings,
-                                        const rte_security_capability& capability, Xform& xform,
-                                        void* userdata) {
+                                        const rte_security_capability& capability, Xform& xform) {
     const bool whole = engine == Engine::inline_protocol;
     rte_security_session_conf conf{};
     conf.action_type =
@@ -45,27 +45,25 @@ rte_security_session_conf configuration(Engine engine, const SaSettings& setting
     }
     if (capability.ipsec.options.copy_dscp == 0 || !whole) conf.ipsec.options.copy_dscp = 0;
     conf.crypto_xform = xform.first();
-    conf.userdata = userdata;
+    // A number, not a pointer: packets may come after the SA has gone.
+    conf.userdata = reinterpret_cast<void*>(std::uintptr_t{settings.spi}); // NOLINT
     return conf;
 }
 
 } // namespace
 
-Expected<std::unique_ptr<SecuritySession>> SecuritySession::create(SecurityPort& port,
-                                                                   Engine engine,
-                                                                   const SaSettings& settings,
-                                                                   void* userdata) {
+Expected<std::unique_ptr<SecuritySession>>
+SecuritySession::create(SecurityPort& port, Engine engine, const SaSettings& settings) {
     const SecurityOffer offer = find_offer(port, engine, settings);
     const std::string where = "sa " + settings.name;
     if (offer.capability == nullptr) return failure(offer.reason, where);
-    std::unique_ptr<SecuritySession> result(new SecuritySession(port));
+    std::unique_ptr<SecuritySession> result(new SecuritySession(port, *port.context()));
     result->needs_metadata_ = (offer.capability->ol_flags & RTE_SECURITY_TX_OLOAD_NEED_MDATA) != 0;
     result->pool_ = make_pool(rte_security_session_get_size(typed(result->context_)));
     if (result->pool_ == nullptr)
         return failure(std::string("no memory for a session: ") + rte_strerror(rte_errno), where);
     Xform xform(settings.algorithm, settings.direction, settings.key, settings.esn, 0);
-    rte_security_session_conf conf =
-        configuration(engine, settings, *offer.capability, xform, userdata);
+    rte_security_session_conf conf = configuration(engine, settings, *offer.capability, xform);
     result->session_ = rte_security_session_create(typed(result->context_), &conf, result->pool_);
     if (result->session_ == nullptr)
         return failure(port.name() + " refuses a session it says it can have", where,
@@ -80,6 +78,14 @@ Expected<std::unique_ptr<SecuritySession>> SecuritySession::create(SecurityPort&
 SecuritySession::~SecuritySession() {
     if (rule_ != nullptr) port_.unsteer(rule_);
     if (session_ != nullptr) rte_security_session_destroy(typed(context_), session_);
+    // Not every driver wipes the key that it kept there.
+    if (pool_ != nullptr)
+        rte_mempool_obj_iter(
+            pool_,
+            [](rte_mempool* pool, void*, void* object, unsigned) {
+                explicit_bzero(object, pool->elt_size);
+            },
+            nullptr);
     rte_mempool_free(pool_);
 }
 

@@ -37,10 +37,6 @@ struct SaSession::Burst {
 
 namespace {
 
-bool is_in_nic(Engine engine) {
-    return engine == Engine::inline_protocol || engine == Engine::inline_crypto;
-}
-
 BurstResult refuse_all(PacketFault fault, PacketFault* faults, std::uint16_t count,
                        SaCounters& counters) {
     std::fill_n(faults, count, fault);
@@ -57,7 +53,7 @@ bool reached(std::uint64_t value, std::uint64_t limit) {
 SaSession::SaSession(SaSettings settings, std::unique_ptr<EspEngine> engine)
     : settings_(std::move(settings)), engine_(std::move(engine)),
       outbound_(settings_, scratch_of(info(settings_.algorithm))),
-      inbound_(settings_, scratch_of(info(settings_.algorithm)), is_in_nic(engine_->kind())),
+      inbound_(settings_, scratch_of(info(settings_.algorithm)), is_inline(engine_->kind())),
       window_(settings_.replay_window, settings_.first_sequence), next_(settings_.first_sequence),
       newest_(settings_.first_sequence - 1),
       bound_(settings_.sequence_bound == 0 ? std::numeric_limits<std::uint64_t>::max()
@@ -149,12 +145,12 @@ BurstResult SaSession::protect(rte_mbuf** packets, PacketFault* faults, std::uin
     const BurstResult done = engine_->run(burst.under_way.data(), burst.count);
     for (std::uint16_t i = 0; i < done.good && !whole_in_nic; ++i)
         outbound_.finish(burst.under_way[i], l2_length);
-    engine_->complete(burst.under_way.data(), done.good, port);
-    for (std::uint16_t i = 0; i < done.refused; ++i)
-        burst.refuse(burst.under_way[done.good + i], PacketFault::engine_failure);
+    const std::uint16_t sendable = engine_->complete(burst.under_way.data(), done.good, port);
+    for (std::uint16_t i = sendable; i < done.good + done.refused; ++i)
+        burst.refuse(burst.under_way[i], PacketFault::engine_failure);
     counters_.of(PacketFault::engine_failure).add(burst.count - done.good - done.refused);
     this->count(burst.count, octets);
-    return burst.hand_back(packets, faults, done.good, counters_);
+    return burst.hand_back(packets, faults, sendable, counters_);
 }
 
 PacketFault SaSession::refusal(const Arrival& arrival) const {
@@ -191,7 +187,7 @@ MaybeFault SaSession::accept(const Arrival& arrival, std::uint16_t l2_length,
 MaybeFault SaSession::admit(rte_mbuf* packet, std::uint16_t l2_length, Arrival& arrival) const {
     if (const MaybeFault fault = inbound_.admit(packet, l2_length, arrival)) return fault;
     // librte_ipsec takes it for a failure of our cipher.
-    if (!is_in_nic(engine_->kind())) packet->ol_flags &= ~RTE_MBUF_F_RX_SEC_OFFLOAD_FAILED;
+    if (!is_inline(engine_->kind())) packet->ol_flags &= ~RTE_MBUF_F_RX_SEC_OFFLOAD_FAILED;
     arrival.sequence = settings_.esn ? window_.whole(arrival.low_sequence) : arrival.low_sequence;
     const ReplayWindow::Verdict verdict = window_.check(arrival.sequence);
     if (verdict == ReplayWindow::Verdict::replayed) return PacketFault::replayed;

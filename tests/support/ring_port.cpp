@@ -20,8 +20,8 @@ rte_ring* make_ring(const std::string& name, unsigned size) {
 
 } // namespace
 
-RingPort::RingPort(const std::string& name, datapath::PortRole role, std::uint16_t mtu,
-                   rte_mempool* pool, std::uint16_t queues, unsigned ring_size)
+RingDevice::RingDevice(const std::string& name, rte_mempool* pool, std::uint16_t queues,
+                       unsigned ring_size)
     : pool_(pool) {
     // DPDK keeps names for the whole process; the dash parts "vm1" and 23 from "vm12" and 3.
     static unsigned instances = 0;
@@ -35,9 +35,27 @@ RingPort::RingPort(const std::string& name, datapath::PortRole role, std::uint16
                            SOCKET_ID_ANY)
         < 0)
         throw std::runtime_error(std::string("rte_eth_from_rings: ") + rte_strerror(rte_errno));
+    device_ = "net_ring_" + unique;
+}
+
+RingDevice::~RingDevice() {
+    receive();
+    for (rte_ring* ring : to_path_) {
+        void* packet = nullptr;
+        while (rte_ring_dequeue(ring, &packet) == 0)
+            rte_pktmbuf_free(static_cast<rte_mbuf*>(packet));
+    }
+    for (auto* rings : {&to_path_, &from_path_})
+        for (rte_ring* ring : *rings)
+            rte_ring_free(ring);
+}
+
+RingPort::RingPort(const std::string& name, datapath::PortRole role, std::uint16_t mtu,
+                   rte_mempool* pool, std::uint16_t queues, unsigned ring_size)
+    : RingDevice(name, pool, queues, ring_size) {
     datapath::PortSettings settings;
     settings.name = name;
-    settings.device = "net_ring_" + unique;
+    settings.device = device();
     settings.role = role;
     settings.mtu = mtu;
     settings.workers = queues;
@@ -46,35 +64,27 @@ RingPort::RingPort(const std::string& name, datapath::PortRole role, std::uint16
     port_ = std::move(*port);
 }
 
-RingPort::~RingPort() {
-    receive();
-    for (rte_ring* ring : to_path_) {
-        void* packet = nullptr;
-        while (rte_ring_dequeue(ring, &packet) == 0)
-            rte_pktmbuf_free(static_cast<rte_mbuf*>(packet));
-    }
-    port_.reset();
-    for (auto* rings : {&to_path_, &from_path_})
-        for (rte_ring* ring : *rings)
-            rte_ring_free(ring);
+void RingDevice::send(std::span<const std::uint8_t> frame, std::uint16_t queue) {
+    rte_mbuf* packet = make_packet(frame);
+    send_bulk(&packet, 1, queue);
 }
 
-void RingPort::send(std::span<const std::uint8_t> frame, std::uint16_t queue) {
-    rte_mbuf* packet = rte_pktmbuf_alloc(pool_);
+rte_mbuf* RingDevice::make_packet(std::span<const std::uint8_t> frame) {
+    rte_mbuf* const packet = rte_pktmbuf_alloc(pool_);
     if (packet == nullptr) throw std::runtime_error("out of test buffers");
     char* const room = rte_pktmbuf_append(packet, static_cast<std::uint16_t>(frame.size()));
     if (room == nullptr) throw std::runtime_error("frame does not fit a buffer");
     std::memcpy(room, frame.data(), frame.size());
-    send_bulk(&packet, 1, queue);
+    return packet;
 }
 
-void RingPort::send_bulk(rte_mbuf** packets, unsigned count, std::uint16_t queue) {
+void RingDevice::send_bulk(rte_mbuf** packets, unsigned count, std::uint16_t queue) {
     const unsigned sent =
         rte_ring_enqueue_burst(to_path_[queue], reinterpret_cast<void**>(packets), count, nullptr);
     if (sent < count) rte_pktmbuf_free_bulk(packets + sent, count - sent);
 }
 
-unsigned RingPort::receive_bulk(rte_mbuf** packets, unsigned most) {
+unsigned RingDevice::receive_bulk(rte_mbuf** packets, unsigned most) {
     unsigned received = 0;
     for (rte_ring* ring : from_path_)
         received += rte_ring_dequeue_burst(ring, reinterpret_cast<void**>(packets + received),
@@ -82,7 +92,7 @@ unsigned RingPort::receive_bulk(rte_mbuf** packets, unsigned most) {
     return received;
 }
 
-std::vector<Octets> RingPort::receive() {
+std::vector<Octets> RingDevice::receive() {
     std::vector<Octets> frames;
     rte_mbuf* packet = nullptr;
     while (receive_bulk(&packet, 1) == 1) {

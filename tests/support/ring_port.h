@@ -18,19 +18,25 @@ namespace sallyport::testing {
 
 using Octets = std::vector<std::uint8_t>;
 
-/// A net_ring port with the test at the far ends of its rings.
-class RingPort {
+/// A net_ring device with the test at the far ends of its rings. Nobody has opened it.
+class RingDevice {
   public:
-    /// @param pool for the frames a test sends; the port's own pool too
-    RingPort(const std::string& name, datapath::PortRole role, std::uint16_t mtu, rte_mempool* pool,
-             std::uint16_t queues = 1, unsigned ring_size = 1024);
-    ~RingPort();
+    /// @param pool for the frames a test sends
+    RingDevice(const std::string& name, rte_mempool* pool, std::uint16_t queues = 1,
+               unsigned ring_size = 1024);
+    /// Whoever opened it has closed it.
+    ~RingDevice();
+    RingDevice(const RingDevice&) = delete;
+    RingDevice& operator=(const RingDevice&) = delete;
 
-    [[nodiscard]] const datapath::Port& port() const { return *port_; }
+    /// For datapath::PortSettings.
+    [[nodiscard]] const std::string& device() const { return device_; }
 
     void send(std::span<const std::uint8_t> frame, std::uint16_t queue = 0);
     /// Hands over mbufs as they are; those that do not fit are freed.
     void send_bulk(rte_mbuf** packets, unsigned count, std::uint16_t queue = 0);
+    /// A buffer with the frame in it.
+    rte_mbuf* make_packet(std::span<const std::uint8_t> frame);
 
     /// All frames sent by the port since the last call.
     std::vector<Octets> receive();
@@ -39,8 +45,21 @@ class RingPort {
 
   private:
     rte_mempool* pool_;
+    std::string device_;
     std::vector<rte_ring*> to_path_;
     std::vector<rte_ring*> from_path_;
+};
+
+/// The same, open.
+class RingPort : public RingDevice {
+  public:
+    /// @param pool the port's own too
+    RingPort(const std::string& name, datapath::PortRole role, std::uint16_t mtu, rte_mempool* pool,
+             std::uint16_t queues = 1, unsigned ring_size = 1024);
+
+    [[nodiscard]] const datapath::Port& port() const { return *port_; }
+
+  private:
     std::unique_ptr<datapath::Port> port_;
 };
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Inline engines on a NIC that the test plays, and which engine an SA gets.
-#include "fake_nic.h"
 #include "ipsec/engine_choice.h"
 #include "ipsec/inline_engine.h"
+#include "lab.h"
+#include "support/fake_nic.h"
 
 #include <cstring>
 
@@ -98,16 +99,13 @@ TEST_F(InlineTest, InlineProtocolIsToldTheRest) {
         Direction::inbound);
     settings.soft.packets = 10, settings.hard.packets = 20;
     settings.soft.octets = 1000, settings.hard.octets = 2000;
-    int mark = 0;
-    EngineEnvironment all = environment();
-    all.userdata = &mark;
-    const auto sa = install_sa(std::move(settings), {}, all);
+    const auto sa = install_sa(std::move(settings), {}, environment());
     ASSERT_TRUE(sa) << sa.error().message();
     EXPECT_EQ(sa->choice.engine, Engine::inline_protocol);
     ASSERT_EQ(second.sessions.size(), 1U);
     const NicSession& session = second.sessions[0];
     EXPECT_EQ(session.action, protocol_action);
-    EXPECT_EQ(session.userdata, &mark);
+    EXPECT_EQ(reinterpret_cast<std::uintptr_t>(session.userdata), 0x12345678U) << "the SPI";
     EXPECT_EQ(session.ipsec.direction, RTE_SECURITY_IPSEC_SA_DIR_INGRESS);
     EXPECT_EQ(session.ipsec.mode, RTE_SECURITY_IPSEC_SA_MODE_TUNNEL);
     EXPECT_EQ(session.ipsec.tunnel.type, RTE_SECURITY_IPSEC_TUNNEL_IPV6);
@@ -142,26 +140,18 @@ TEST_F(InlineTest, WhatTheNicSendsIsWhatTheCpuWouldSend) {
         const auto there = install(shape, Direction::outbound);
         ASSERT_EQ(there.choice.engine, Engine::inline_crypto);
         const IpFamily family = shape.mode == Mode::tunnel ? shape.inner : shape.outer;
-        first.metadata.clear();
-        second.metadata.clear();
         for (std::uint8_t port = 0; port < 2; ++port)
             for (std::size_t size = 64; size < 70; ++size) {
                 const Octets clear = clear_frame(family, size);
                 rte_mbuf* packet = make_packet(clear);
                 PacketFault fault{};
                 ASSERT_EQ(there.session->protect(&packet, &fault, 1, l2, port).good, 1);
-                EXPECT_NE(packet->ol_flags & RTE_MBUF_F_TX_SEC_OFFLOAD, 0U);
                 FakeNic& nic = port == 0 ? first : second;
-                ASSERT_FALSE(nic.metadata.empty());
-                EXPECT_EQ(nic.metadata.back(),
-                          std::pair(static_cast<const void*>(nic.sessions[0].handle),
-                                    static_cast<const rte_mbuf*>(packet)));
-                nic.transmit(packet);
+                EXPECT_EQ(nic.session_of(packet), &nic.sessions[0]);
+                nic.transmit(packet, crypto());
                 EXPECT_EQ(octets_of_packet(packet), run_one(*here, clear));
                 rte_pktmbuf_free(packet);
             }
-        EXPECT_EQ(first.metadata.size(), 6U);
-        EXPECT_EQ(second.metadata.size(), 6U);
         EXPECT_EQ(there.session->next_sequence(), 13U) << "counted over both ports";
     }
 }
@@ -179,7 +169,7 @@ TEST_F(InlineTest, WhatTheNicDecryptsIsTaken) {
         const Octets sent = run_one(*peer, clear), damaged = run_one(*peer, clear);
         const auto take = [&](Octets frame, bool by_nic) {
             rte_mbuf* packet = make_packet(frame);
-            if (by_nic) first.receive(packet);
+            if (by_nic) first.receive(packet, crypto());
             PacketFault fault{};
             const bool good = inbound.session->unprotect(&packet, &fault, 1, l2).good == 1;
             if (good) {
@@ -225,7 +215,7 @@ TEST_F(InlineTest, InlineProtocolLeavesTheFrameToTheNic) {
     EXPECT_NE(packet->ol_flags & RTE_MBUF_F_TX_SEC_OFFLOAD, 0U);
     EXPECT_EQ(packet->l2_len, 14U);
     EXPECT_EQ(packet->l3_len, 20U);
-    EXPECT_EQ(first.metadata.size(), 1U);
+    EXPECT_EQ(first.session_of(packet), &first.sessions[0]);
     EXPECT_EQ(outbound.session->next_sequence(), 2U);
     packet->ol_flags &= ~RTE_MBUF_F_TX_SEC_OFFLOAD;
     EXPECT_EQ(outbound.session->protect(&packet, &fault, 1, l2, 1).good, 0) << "not on that port";
@@ -240,7 +230,7 @@ TEST_F(InlineTest, InlineProtocolLeavesTheFrameToTheNic) {
     };
     EXPECT_EQ(take(RTE_MBUF_F_RX_SEC_OFFLOAD), "");
     EXPECT_EQ(take(RTE_MBUF_F_RX_SEC_OFFLOAD | RTE_MBUF_F_RX_SEC_OFFLOAD_FAILED), "bad-icv");
-    EXPECT_EQ(take(0), "malformed") << "in clear on the wire";
+    EXPECT_EQ(take(0), "engine-failure") << "the NIC did not open it";
     rte_pktmbuf_free(packet);
 }
 
@@ -249,8 +239,7 @@ TEST_F(InlineTest, ReasonsTellWhatIsMissing) {
     EXPECT_EQ(sa.choice.engine, Engine::cpu);
     EXPECT_EQ(sa.choice.device, "crypto_aesni_gcm_sallyport");
     ASSERT_EQ(sa.choice.reasons.size(), 3U);
-    EXPECT_EQ(sa.choice.reasons[0],
-              "inline-protocol: each uplink's NIC would count sequence numbers of its own");
+    EXPECT_EQ(sa.choice.reasons[0], "inline-protocol: p0: its driver has no IPsec");
     EXPECT_EQ(sa.choice.reasons[1], "inline-crypto: p0: its driver has no IPsec");
     EXPECT_THAT(sa.choice.reasons[2], HasSubstr("lookaside: "));
     sa = {};
@@ -275,6 +264,34 @@ TEST_F(InlineTest, ReasonsTellWhatIsMissing) {
                 HasSubstr("no promise to start at a sequence number other than 1"));
     EXPECT_THAT(complaint({}, Direction::outbound, Engine::inline_protocol),
                 HasSubstr("count sequence numbers of its own"));
+    offer(protocol_action, Mode::transport);
+    EXPECT_THAT(complaint({.esn = true}, Direction::inbound, Engine::inline_protocol),
+                HasSubstr("would not know the high half of extended sequence numbers"));
+}
+
+// What a NIC opened by inline protocol may hold the ESP of another SA, which it did not decrypt.
+TEST_F(InlineTest, InlineProtocolIsNotBesideInlineCryptoUnlessDemanded) {
+    offer(protocol_action, Mode::transport);
+    for (FakeNic* nic : {&first, &second})
+        nic->offer(crypto_action, Mode::tunnel, Direction::inbound);
+    const auto sa = install({}, Direction::inbound);
+    EXPECT_EQ(sa.choice.engine, Engine::cpu);
+    EXPECT_THAT(sa.choice.reasons[0], HasSubstr("inline-protocol: not beside inline-crypto"));
+    EXPECT_EQ(install({}, Direction::inbound, Engine::inline_protocol).choice.engine,
+              Engine::inline_protocol);
+}
+
+TEST_F(InlineTest, WhatTheNicWasNotToldOfIsNotSent) {
+    offer(crypto_action, Mode::transport);
+    const auto sa = install({}, Direction::outbound);
+    first.refuses_metadata = true;
+    rte_mbuf* packet = make_packet(clear_frame(IpFamily::ipv4, 100));
+    PacketFault fault{};
+    const BurstResult result = sa.session->protect(&packet, &fault, 1, l2);
+    EXPECT_EQ(result.good, 0);
+    EXPECT_EQ(result.refused, 1);
+    EXPECT_EQ(fault, PacketFault::engine_failure);
+    rte_pktmbuf_free(packet);
 }
 
 TEST_F(InlineTest, OnePortThatCannotIsEnough) {

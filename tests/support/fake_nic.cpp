@@ -1,15 +1,23 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "fake_nic.h"
+#include "support/fake_nic.h"
 
 #include "ipsec/cpu_crypto.h"
+#include "ipsec/crypto_session.h"
+#include "net/outer.h"
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <span>
+#include <stdexcept>
 
+#include <gtest/gtest.h>
 #include <rte_cryptodev.h>
 
 namespace sallyport::testing {
+
+using ipsec::Direction;
+using ipsec::Mode;
 
 namespace {
 
@@ -46,6 +54,7 @@ FakeNic::FakeNic(std::string name) : name_(std::move(name)) {
     context_.device = this;
     context_.ops = &ops_;
     capabilities_.push_back({});
+    EXPECT_GE(rte_security_dynfield_register(), 0);
 }
 
 FakeNic::~FakeNic() {
@@ -53,11 +62,12 @@ FakeNic::~FakeNic() {
     EXPECT_TRUE(steered_spis.empty()) << "rules left in the NIC";
 }
 
-void* FakeNic::context() const {
-    return capabilities_.size() > 1 ? &context_ : nullptr;
+Expected<void*> FakeNic::context() const {
+    if (capabilities_.size() == 1) return failure("its driver has no IPsec");
+    return &context_;
 }
 
-Expected<void*> FakeNic::steer(const SaSettings& settings, void* session) {
+Expected<void*> FakeNic::steer(const ipsec::SaSettings& settings, void* session) {
     if (refuses_rules) return failure("no more rules", name_);
     EXPECT_EQ(session, sessions.back().handle);
     steered_spis.push_back(settings.spi);
@@ -135,7 +145,8 @@ unsigned FakeNic::size(void*) {
 }
 
 int FakeNic::set_metadata(void* device, rte_security_session* session, rte_mbuf* packet, void*) {
-    nic(device).metadata.emplace_back(session, packet);
+    if (nic(device).refuses_metadata) return -EINVAL;
+    *rte_security_dynfield(packet) = reinterpret_cast<std::uintptr_t>(session);
     return 0;
 }
 
@@ -143,8 +154,10 @@ const rte_security_capability* FakeNic::list(void* device) {
     return nic(device).capabilities_.data();
 }
 
-bool FakeNic::run(rte_mbuf* packet, rte_crypto_aead_operation operation) {
-    const NicSession& session = sessions.back();
+namespace {
+
+/// The cipher's part of ESP in a frame.
+bool run(const NicSession& session, const ipsec::CryptoDevices& devices, rte_mbuf* packet) {
     std::uint8_t* const frame = rte_pktmbuf_mtod(packet, std::uint8_t*);
     const bool ipv4 = frame[14] >> 4 == 4;
     const std::size_t udp = frame[ipv4 ? 23 : 20] == 17 ? 8 : 0;
@@ -162,23 +175,53 @@ bool FakeNic::run(rte_mbuf* packet, rte_crypto_aead_operation operation) {
     std::memcpy(&aad[session.ipsec.options.esn != 0 ? 8 : 4], esp + 4, 4);
     rte_crypto_sym_xform xform = session.xform;
     xform.aead.key.data = session.key.data();
-    xform.aead.op = operation;
-    const auto crypto_session = CryptoSession::create(*crypto().cpu_device(Algorithm::aes_128_gcm),
-                                                      &xform, crypto().session_pool());
+    const auto crypto_session = ipsec::CryptoSession::create(
+        *devices.cpu_device(ipsec::Algorithm::aes_128_gcm), &xform, devices.session_pool());
     return crypto_session
-           && run_on_cpu(*crypto_session,
-                         {std::span(esp + 16, end - 16), 0, nonce.data(), aad.data(), end - 16});
+           && ipsec::run_on_cpu(*crypto_session, {std::span(esp + 16, end - 16), 0, nonce.data(),
+                                                  aad.data(), end - 16});
 }
 
-void FakeNic::transmit(rte_mbuf* packet) {
+} // namespace
+
+const NicSession* FakeNic::session_of(rte_mbuf* packet) const {
+    if ((packet->ol_flags & RTE_MBUF_F_TX_SEC_OFFLOAD) == 0) return nullptr;
+    for (const NicSession& session : sessions)
+        if (reinterpret_cast<std::uintptr_t>(session.handle) == *rte_security_dynfield(packet)
+            && session.ipsec.direction == RTE_SECURITY_IPSEC_SA_DIR_EGRESS)
+            return &session;
+    return nullptr;
+}
+
+const NicSession& FakeNic::inbound_session(std::uint32_t spi) const {
+    const auto found = std::find_if(sessions.begin(), sessions.end(), [&](const auto& session) {
+        return session.ipsec.spi == spi
+               && session.ipsec.direction == RTE_SECURITY_IPSEC_SA_DIR_INGRESS;
+    });
+    if (found == sessions.end()) throw std::runtime_error(name_ + " has no such inbound session");
+    return *found;
+}
+
+void FakeNic::transmit(rte_mbuf* packet, const ipsec::CryptoDevices& devices) const {
     if ((packet->ol_flags & RTE_MBUF_F_TX_SEC_OFFLOAD) == 0) return;
-    EXPECT_TRUE(run(packet, RTE_CRYPTO_AEAD_OP_ENCRYPT));
+    const NicSession* const session = session_of(packet);
+    ASSERT_NE(session, nullptr) << "metadata of another NIC";
+    EXPECT_TRUE(run(*session, devices, packet));
 }
 
-void FakeNic::receive(rte_mbuf* packet) {
+void FakeNic::receive(rte_mbuf* packet, const ipsec::CryptoDevices& devices) const {
+    const net::Outer outer = net::parse_outer(rte_pktmbuf_mtod(packet, const std::uint8_t*),
+                                              packet->data_len, packet->pkt_len);
     packet->ol_flags |= RTE_MBUF_F_RX_SEC_OFFLOAD;
-    if (!run(packet, RTE_CRYPTO_AEAD_OP_DECRYPT))
+    if (!run(inbound_session(outer.spi), devices, packet))
         packet->ol_flags |= RTE_MBUF_F_RX_SEC_OFFLOAD_FAILED;
+}
+
+void FakeNic::open_whole(rte_mbuf* packet, std::uint32_t spi, bool well) const {
+    packet->ol_flags |= RTE_MBUF_F_RX_SEC_OFFLOAD;
+    if (!well) packet->ol_flags |= RTE_MBUF_F_RX_SEC_OFFLOAD_FAILED;
+    *rte_security_dynfield(packet) =
+        reinterpret_cast<std::uintptr_t>(inbound_session(spi).userdata);
 }
 
 } // namespace sallyport::testing

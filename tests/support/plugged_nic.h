@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A port of DPDK that seems to be a FakeNic's: where our code asks DPDK for the port's offloads,
+// its rte_security context and its rules, the linker puts these answers in between (--wrap).
+#pragma once
+
+#include "support/fake_nic.h"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <rte_flow.h>
+
+namespace sallyport::testing {
+
+/// A rule as rte_flow was given it.
+struct NicRule {
+    const void* session = nullptr;
+    bool ingress = false;
+    /// Types of the items up to the end.
+    std::vector<rte_flow_item_type> items;
+    /// Network byte order, 4 or 16 octets; empty where a bit was left out.
+    Octets source;
+    Octets destination;
+    /// Host byte order; 0: no such item.
+    std::uint16_t udp_port = 0;
+    std::uint32_t spi = 0;
+    /// Of the action beside the session; END: none.
+    rte_flow_action_type fate = RTE_FLOW_ACTION_TYPE_END;
+    std::vector<std::uint16_t> queues;
+};
+
+class PluggedNic {
+  public:
+    /// @param device of a port that nobody has opened yet
+    PluggedNic(const std::string& device, FakeNic& nic);
+    ~PluggedNic();
+    PluggedNic(const PluggedNic&) = delete;
+    PluggedNic& operator=(const PluggedNic&) = delete;
+
+    FakeNic& nic;
+    std::vector<NicRule> rules;
+    /// What the driver offers; what the port's owner switched on.
+    std::uint64_t rx_offer;
+    std::uint64_t tx_offer;
+    std::uint64_t rx_on = 0;
+    std::uint64_t tx_on = 0;
+    /// Rules with another action beside the session are refused.
+    std::vector<rte_flow_action_type> fates;
+    /// Number of sessions when the port was closed; absent: it was not.
+    std::optional<std::size_t> sessions_at_close;
+
+  private:
+    std::uint16_t id_ = 0;
+};
+
+} // namespace sallyport::testing
