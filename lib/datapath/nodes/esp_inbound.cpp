@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // ESP to a vtep of ours: the SPI finds the SA (RFC 4303 section 3.4.2), the SA's worker opens the
-// packet, and what comes out must be VXLAN of the SA's tunnel and nothing else (RFC 4301 section
-// 5.2).
+// packet, or takes it from the NIC that did, and what comes out must be VXLAN of the SA's tunnel
+// and nothing else (RFC 4301 section 5.2).
 #include "datapath/nodes/esp_burst.h"
 #include "datapath/nodes/lookups.h"
 #include "net/outer.h"
@@ -30,7 +30,7 @@ class Opening {
 
     void take(rte_mbuf* packet, std::uint32_t sa) {
         const InboundSaView* const view = worker_.tables->inbound_sas.get(sa);
-        if (view == nullptr) return refuse(packet, DropReason::unknown_spi);
+        if (view == nullptr) return refuse(packet, reason_of_no_sa(packet));
         const TunnelView* const tunnel = worker_.tables->tunnels.get(view->tunnel);
         if (tunnel == nullptr) return refuse(packet, DropReason::tenant_gone);
         meta(packet).tenant = tunnel->tenant;
@@ -63,6 +63,10 @@ class Opening {
     }
 
   private:
+    static DropReason reason_of_no_sa(const rte_mbuf* packet) {
+        return (packet->ol_flags & RTE_MBUF_F_RX_SEC_OFFLOAD_FAILED) != 0 ? DropReason::bad_icv
+                                                                          : DropReason::unknown_spi;
+    }
     bool select(rte_mbuf* packet) {
         const net::Outer outer =
             net::parse_outer(octets(packet), packet->data_len, packet->pkt_len);

@@ -75,14 +75,19 @@ class Protection {
             meta(copy) = meta(packet);
             rte_pktmbuf_free(std::exchange(packet, copy));
         }
-        if (burst_.is_other(sa.session.get())) flush();
+        const std::uint16_t port = meta(packet).out_port;
+        if (burst_.is_other(sa.session.get()) || port != out_port_) flush();
+        out_port_ = port;
         burst_.add(sa.session.get(), packet);
     }
 
     void flush() {
         if (burst_.count == 0) return;
-        const auto result = burst_.session->protect(burst_.packets.data(), burst_.faults.data(),
-                                                    burst_.count, underlay_l2_length);
+        // A port that has gone sends nothing, whichever uplink it was.
+        const PortView* const port = worker_.tables->ports.get(out_port_);
+        const auto result =
+            burst_.session->protect(burst_.packets.data(), burst_.faults.data(), burst_.count,
+                                    underlay_l2_length, port == nullptr ? 0 : port->uplink);
         burst_.drop_refused(graph_, node_, result, to_drop);
         if (result.good > 0)
             rte_node_enqueue(graph_, node_, to_port_tx,
@@ -99,6 +104,9 @@ class Protection {
     rte_graph* graph_;
     rte_node* node_;
     EspBurst burst_;
+    /// Of the burst's packets: what waited for this worker over a failover leaves by the uplink
+    /// that was active before.
+    std::uint16_t out_port_ = no_queue;
 };
 
 std::uint16_t process(rte_graph* graph, rte_node* node, void** packets, std::uint16_t count) {

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// What arrives by an uplink: VXLAN for a tenant, Linux's own traffic, or nothing of ours. The fast
-// path is one lookup; why a packet found no tunnel is worked out off it.
+// What arrives by an uplink: VXLAN for a tenant, in clear, in ESP, or opened by the NIC; Linux's
+// own traffic, or nothing of ours. The fast path is one lookup; why a packet found no tunnel is
+// worked out off it.
 #include "datapath/nodes/lookups.h"
 #include "datapath/nodes/node.h"
+#include "ipsec/security_port.h"
 #include "net/outer.h"
 
 #include <algorithm>
@@ -103,7 +105,7 @@ bool is_protected(const Tables& tables, const net::Outer& outer) {
 enum class Found : std::uint8_t { edge, key4, key6 };
 
 /// First pass over a packet: its edge, or its key.
-Found classify(const Burst& burst, std::uint16_t index, const rte_mbuf* packet, PacketMeta& out,
+Found classify(const Burst& burst, std::uint16_t index, rte_mbuf* packet, PacketMeta& out,
                Lookups<TunnelKey4>& lookups4, Lookups<TunnelKey6>& lookups6, rte_edge_t& edge) {
     out.tenant = no_tenant;
     out.source_port = from_underlay;
@@ -116,6 +118,12 @@ Found classify(const Burst& burst, std::uint16_t index, const rte_mbuf* packet, 
         out.tunnel = outer.spi;
         edge = outer.fragment ? drop(out, DropReason::outer_fragment, to_drop)
                               : rte_edge_t{to_esp_inbound};
+        return Found::edge;
+    }
+    // Of inline protocol: what is left of the packet is for the SA's selectors to judge.
+    if (ipsec::was_in_nic(packet)) {
+        out.tunnel = ipsec::spi_from_nic(packet);
+        edge = to_esp_inbound;
         return Found::edge;
     }
     if (outer.kind != net::OuterKind::udp || !outer.has_vxlan_header) {

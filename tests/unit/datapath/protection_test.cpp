@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // A protected tenant's packets between vteps: in ESP or not at all.
-#include "fixture.h"
-#include "ipsec/crypto_devices.h"
-#include "ipsec/engine_choice.h"
+#include "peer_session.h"
 
 #include <cstring>
-#include <numeric>
 
 #include <rte_mbuf.h>
 
@@ -15,62 +12,12 @@ namespace {
 using ipsec::Direction;
 using FramesByPort = std::map<std::string, std::vector<Octets>>;
 
-ipsec::CryptoDevices& crypto() {
-    static const auto devices = ipsec::CryptoDevices::open({});
-    if (!devices) throw std::runtime_error(devices.error().message());
-    return **devices;
-}
-
-/// One direction of one SA; the ends are ours and vtep n's.
-struct SaPlan {
-    std::uint32_t spi = 0x1000;
-    unsigned remote = 2;
-    IpFamily family = IpFamily::ipv4;
-    ipsec::Algorithm algorithm = ipsec::Algorithm::aes_128_gcm;
-    ipsec::Mode mode = ipsec::Mode::transport;
-    bool udp = false;
-    std::uint64_t first_sequence = 1;
-    std::uint64_t sequence_bound = 0;
-    std::uint64_t hard_packets = 0;
-};
-
 /// Refuses all, and does not say why.
 class FailingEngine final : public ipsec::EspEngine {
   public:
     [[nodiscard]] ipsec::Engine kind() const override { return ipsec::Engine::cpu; }
     ipsec::BurstResult run(rte_mbuf**, std::uint16_t count) override { return {0, count}; }
 };
-
-/// @param ours as this hypervisor has it, else as the peer
-ipsec::SaSettings settings_of(const SaPlan& plan, Direction direction, bool ours) {
-    Octets key(ipsec::info(plan.algorithm).key_material());
-    std::iota(key.begin(), key.end(), static_cast<std::uint8_t>(plan.spi));
-    ipsec::SaSettings settings;
-    settings.name = "test";
-    settings.spi = plan.spi;
-    settings.direction = direction;
-    settings.algorithm = plan.algorithm;
-    settings.key = ipsec::Secret(key);
-    settings.mode = plan.mode;
-    settings.local = vtep_address(plan.family, ours ? 1 : plan.remote);
-    settings.remote = vtep_address(plan.family, ours ? plan.remote : 1);
-    settings.inner_family = plan.family;
-    if (plan.udp) settings.udp.emplace();
-    settings.esn = true;
-    settings.first_sequence = plan.first_sequence;
-    settings.sequence_bound = plan.sequence_bound;
-    settings.hard.packets = plan.hard_packets;
-    return settings;
-}
-
-std::shared_ptr<ipsec::SaSession> session_of(const SaPlan& plan, Direction direction, bool ours) {
-    ipsec::EngineEnvironment environment;
-    environment.devices = &crypto();
-    auto installed = ipsec::install_sa(settings_of(plan, direction, ours),
-                                       ipsec::Offload(ipsec::Engine::cpu), environment);
-    if (!installed) throw std::runtime_error(installed.error().message());
-    return std::move(installed->session);
-}
 
 class ProtectionTest : public OneTenantTest {
   protected:
@@ -94,27 +41,8 @@ class ProtectionTest : public OneTenantTest {
             path().add_inbound_sa(blue, vtep, session_of(plan, Direction::inbound, true), worker);
         EXPECT_TRUE(done) << done.error().message();
     }
-    /// Through the peer's end of an SA. Empty: refused.
     Octets through(ipsec::SaSession& peer, const Octets& octets) {
-        rte_mbuf* packet = rte_pktmbuf_alloc(path().buffer_pool());
-        std::memcpy(rte_pktmbuf_append(packet, static_cast<std::uint16_t>(octets.size())),
-                    octets.data(), octets.size());
-        ipsec::PacketFault fault{};
-        const auto result = peer.settings().direction == Direction::outbound
-                                ? peer.protect(&packet, &fault, 1, 14)
-                                : peer.unprotect(&packet, &fault, 1, 14);
-        Octets out;
-        if (result.good == 1)
-            out.assign(rte_pktmbuf_mtod(packet, std::uint8_t*),
-                       rte_pktmbuf_mtod(packet, std::uint8_t*) + packet->data_len);
-        rte_pktmbuf_free(packet);
-        return out;
-    }
-    /// The frame inside VXLAN, headers aside.
-    static Octets inner_of(const Octets& vxlan, IpFamily family = IpFamily::ipv4) {
-        const std::size_t headers = family == IpFamily::ipv4 ? 50 : 70;
-        if (vxlan.size() < headers) return {};
-        return {vxlan.begin() + static_cast<long>(headers), vxlan.end()};
+        return testing::through(peer, octets, path().buffer_pool());
     }
     void expect_nothing_but(DropReason reason, std::uint64_t count = 1) {
         EXPECT_TRUE(sent().empty()) << name(reason);
