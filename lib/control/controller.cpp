@@ -150,8 +150,13 @@ Expected<void> RunningController::open_underlay() {
 
 Expected<void> RunningController::add_configured_tenants() {
     tenants_ = std::make_unique<Tenants>(*state_, *ports_, *next_hops_);
-    protection_ =
-        std::make_unique<Protection>(loop_, *path_, *state_, settings_.ipsec, worker_count());
+    std::vector<std::unique_ptr<ipsec::SecurityPort>> uplinks;
+    for (const overlay::UplinkIndex index : overlay::all_uplinks) {
+        const datapath::Port& port = ports_->uplink(index).port();
+        uplinks.push_back(ipsec::make_security_port(port.id(), port.name()));
+    }
+    protection_ = std::make_unique<Protection>(loop_, *path_, *state_, settings_.ipsec,
+                                               std::move(uplinks), worker_count());
     for (const auto& tenant : settings_.tenants)
         if (auto added = bring_in(tenant); !added) return added;
     learning_ = std::make_unique<Learning>(loop_, *state_);

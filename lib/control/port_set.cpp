@@ -115,10 +115,12 @@ Expected<std::unique_ptr<datapath::Port>> PortSet::open(datapath::PortSettings s
 
 Expected<void> PortSet::open_uplinks(const config::Settings& settings) {
     std::optional<net::MacAddress> mac = settings.underlay.mac;
+    const ipsec::Offload offload = settings.ipsec.offload;
     for (std::size_t i = 0; i < uplinks_.size(); ++i) {
         const auto& uplink = settings.uplinks[i];
-        auto port = open({uplink.name, uplink.device, datapath::PortRole::uplink,
-                          settings.underlay.mtu, mac, workers_});
+        auto port =
+            open({uplink.name, uplink.device, datapath::PortRole::uplink, settings.underlay.mtu,
+                  mac, workers_, !offload || ipsec::is_inline(*offload)});
         if (!port) return tl::unexpected(at(port.error(), "uplink " + uplink.name));
         // Both uplinks answer to one MAC, so that a failover changes no neighbour's entry.
         if (!mac) mac = (*port)->mac();

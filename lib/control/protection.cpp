@@ -14,8 +14,10 @@ namespace sallyport::control {
 
 Protection::Protection(EventLoop& loop, datapath::SoftwarePath& path,
                        const overlay::ForwardingState& state, config::IpsecSettings settings,
+                       std::vector<std::unique_ptr<ipsec::SecurityPort>> uplinks,
                        std::uint16_t workers)
-    : loop_(loop), path_(path), state_(state), settings_(std::move(settings)), workers_(workers) {}
+    : loop_(loop), path_(path), state_(state), settings_(std::move(settings)), workers_(workers),
+      uplinks_(std::move(uplinks)) {}
 
 Protection::~Protection() {
     if (timer_ != 0) loop_.cancel(timer_);
@@ -132,8 +134,10 @@ Expected<std::shared_ptr<Protection::Sa>> Protection::install(std::shared_ptr<Sa
         if (!reservation) return tl::unexpected(reservation.error());
         sa->reservation = *reservation;
     }
-    const ipsec::EngineEnvironment environment{
+    ipsec::EngineEnvironment environment{
         .devices = devices_.get(), .uplinks = {}, .worker = sa->worker};
+    for (const auto& uplink : uplinks_)
+        environment.uplinks.push_back(uplink.get());
     auto installed = ipsec::install_sa(std::move(settings), settings_.offload, environment);
     if (!installed) {
         discard(*sa);

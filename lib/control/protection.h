@@ -10,6 +10,7 @@
 #include "control/wireshark_keys.h"
 #include "datapath/software_path.h"
 #include "ipsec/crypto_devices.h"
+#include "ipsec/security_port.h"
 #include "ipsec/sequence_store.h"
 #include "ipsec/session.h"
 #include "overlay/forwarding_state.h"
@@ -28,8 +29,10 @@ namespace sallyport::control {
 class Protection {
   public:
     /// @param loop,path,state must outlive the object
+    /// @param uplinks by their index; their ports must outlive the object
     Protection(EventLoop& loop, datapath::SoftwarePath& path, const overlay::ForwardingState& state,
-               config::IpsecSettings settings, std::uint16_t workers);
+               config::IpsecSettings settings,
+               std::vector<std::unique_ptr<ipsec::SecurityPort>> uplinks, std::uint16_t workers);
     /// Takes all SAs from the path.
     ~Protection();
     Protection(const Protection&) = delete;
@@ -119,6 +122,7 @@ class Protection {
     config::IpsecSettings settings_;
     std::uint16_t workers_;
     // Sessions go before these.
+    std::vector<std::unique_ptr<ipsec::SecurityPort>> uplinks_;
     std::unique_ptr<ipsec::CryptoDevices> devices_;
     std::optional<KeyNames> key_names_;
     std::unique_ptr<ipsec::SequenceStore> numbers_;

@@ -109,14 +109,21 @@ TEST_F(ProtectionTest, WrongKeysAreRefusedAndNothingStays) {
 
 TEST_F(ProtectionTest, AnEngineThatIsNotThereIsRefused) {
     key_file("out-1", "a1");
-    auto wanted = settings();
-    wanted.ipsec.offload = ipsec::Engine::inline_crypto;
-    start(wanted);
-    auto refused = controller->add_tenant(
-        tenant_file("red.conf", protected_red(sa("out-1", "out", "0x1001"))));
-    ASSERT_FALSE(refused);
-    EXPECT_NE(refused.error().message().find("there is no uplink"), std::string::npos)
-        << refused.error().message();
+    for (const auto engine : {ipsec::Engine::inline_protocol, ipsec::Engine::inline_crypto}) {
+        auto wanted = settings();
+        wanted.ipsec.offload = engine;
+        start(wanted);
+        auto refused = controller->add_tenant(
+            tenant_file("red.conf", protected_red(sa("out-1", "out", "0x1001"))));
+        ASSERT_FALSE(refused);
+        EXPECT_NE(refused.error().message().find("sa red/out-1: the engine that is demanded is not "
+                                                 "to be had: "
+                                                 + std::string(to_string(engine))
+                                                 + ": p0: its driver has no IPsec"),
+                  std::string::npos)
+            << refused.error().message();
+        controller.reset();
+    }
 }
 
 TEST_F(ProtectionTest, AStartWithoutItsKeysFails) {
