@@ -46,7 +46,7 @@ rte_security_session_conf configuration(Engine engine, const SaSettings& setting
     if (capability.ipsec.options.copy_dscp == 0 || !whole) conf.ipsec.options.copy_dscp = 0;
     conf.crypto_xform = xform.first();
     // A number, not a pointer: packets may come after the SA has gone.
-    conf.userdata = reinterpret_cast<void*>(std::uintptr_t{settings.spi}); // NOLINT
+    conf.userdata = reinterpret_cast<void*>(std::uintptr_t{settings.spi});
     return conf;
 }
 

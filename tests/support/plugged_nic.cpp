@@ -182,6 +182,10 @@ rte_flow* __wrap_rte_flow_create(std::uint16_t port, const rte_flow_attr* attrib
 int __wrap_rte_flow_destroy(std::uint16_t port, rte_flow* flow, rte_flow_error* error) {
     PluggedNic* const plugged = find(port);
     if (plugged == nullptr) return __real_rte_flow_destroy(port, flow, error);
+    EXPECT_TRUE(std::any_of(
+        plugged->nic.sessions.begin(), plugged->nic.sessions.end(),
+        [&](const auto& session) { return static_cast<const void*>(session.handle) == flow; }))
+        << "the rule goes before its session";
     return std::erase_if(
                plugged->rules,
                [&](const NicRule& rule) { return rule.session == static_cast<const void*>(flow); })
