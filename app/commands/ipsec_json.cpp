@@ -48,7 +48,7 @@ Json sa_settings_json(const config::SaSettings& sa) {
             {"remote_vtep", sa.remote_vtep.to_string()},
             {"spi", fmt::format("0x{:08x}", sa.spi)},
             {"algorithm", std::string(ipsec::to_string(sa.algorithm))},
-            {"key_file", sa.key_file.string()},
+            {"key_file", sa.key_inline ? Json() : Json(sa.key_file.string())},
             {"mode", std::string(ipsec::to_string(sa.mode))},
             {"esn", sa.esn},
             {"replay_window", is_inbound(sa) ? Json(sa.replay_window) : Json()},

@@ -33,14 +33,16 @@ class VmPortConfig:
 
 @dataclass
 class SaConfig:
-    """One `[sa.NAME]`. `direction` is "out" or "in"; the key is in a file of its own."""
+    """One `[sa.NAME]`. `direction` is "out" or "in"; the key is in a file of its own, or in `key`,
+    in hexadecimal digits."""
 
     name: str
     direction: str
     remote_vtep: str
     spi: int
     algorithm: str
-    key_file: Path
+    key_file: Path | None = None
+    key: str = ""
     tunnel: bool = False
     esn: bool = True
     window: int = 64
@@ -49,7 +51,8 @@ class SaConfig:
     def text(self) -> str:
         keys: dict[str, Value] = {
             "direction": self.direction, "remote_vtep": self.remote_vtep, "spi": self.spi,
-            "algorithm": self.algorithm, "key_file": self.key_file,
+            "algorithm": self.algorithm,
+            **({"key": self.key} if self.key_file is None else {"key_file": self.key_file}),
             "mode": "tunnel" if self.tunnel else "transport", "esn": "on" if self.esn else "off",
             "udp_encapsulation": "on" if self.udp else "off"}
         if self.direction == "in":

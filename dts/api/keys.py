@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 from api.config import SaConfig
-from api.security import SaPair
+from api.security import Sa, SaPair
 
 #: Our names of the suites in api.security.
 _NAMES = {"aes-128-gcm": "aes128gcm16", "aes-256-gcm": "aes256gcm16",
@@ -27,17 +27,24 @@ class KeyFolder:
         """Keys of the main file: sequence numbers are kept here, and were never used before."""
         return {"ipsec.state_file": self.path / "sequence-numbers", "ipsec.new_state_file": "on"}
 
-    def sections(self, pair: SaPair, remote_vtep: str) -> list[SaConfig]:
-        """Both SAs, `pair` as seen from our end; their keys are written."""
-        sections = []
-        for direction, sa in (("out", pair.out), ("in", pair.into)):
-            key = self.path / f"{sa.spi:x}.key"
-            key.touch(0o600)
-            key.write_text((sa.key + sa.auth_key).hex())
-            sections.append(SaConfig(
-                f"{direction}-{sa.spi:x}", direction, remote_vtep, sa.spi, _NAMES[sa.cipher.name],
-                key, tunnel=sa.tunnel, esn=sa.esn, window=sa.window, udp=sa.udp))
-        return sections
+    def sections(self, pair: SaPair, remote_vtep: str, inline: bool = False) -> list[SaConfig]:
+        """Both SAs, `pair` as seen from our end; their keys are written, or in the sections."""
+        return [self.section(direction, sa, remote_vtep, inline)
+                for direction, sa in (("out", pair.out), ("in", pair.into))]
+
+    def section(self, direction: str, sa: Sa, remote_vtep: str, inline: bool = False) -> SaConfig:
+        """One SA of ours."""
+        digits = (sa.key + sa.auth_key).hex()
+        section = SaConfig(
+            f"{direction}-{sa.spi:x}", direction, remote_vtep, sa.spi, _NAMES[sa.cipher.name],
+            tunnel=sa.tunnel, esn=sa.esn, window=sa.window, udp=sa.udp)
+        if inline:
+            section.key = digits
+        else:
+            section.key_file = self.path / f"{sa.spi:x}.key"
+            section.key_file.touch(0o600)
+            section.key_file.write_text(digits)
+        return section
 
     def close(self) -> None:
         shutil.rmtree(self.path, ignore_errors=True)

@@ -66,7 +66,16 @@ class Sallyport:
         self.tenants_folder.mkdir(exist_ok=True)
         self.main_file.write_text(self.main.text(self.socket, self.tenants_folder))
         for tenant in self.tenants:
-            self.tenant_file(tenant.name).write_text(tenant.text())
+            self.write_tenant(tenant)
+
+    def write_tenant(self, tenant: TenantConfig) -> Path:
+        """Writes one tenant's file, which nobody else can read where keys are in it."""
+        path = self.tenant_file(tenant.name)
+        if any(sa.key for sa in tenant.sas):
+            path.touch()
+            path.chmod(0o600)
+        path.write_text(tenant.text())
+        return path
 
     # Life.
 
@@ -113,6 +122,16 @@ class Sallyport:
         status = self.process.wait(20)
         self.process.discard_log()
         return status
+
+    def kill(self) -> None:
+        """SIGKILL, as a crash would be, and away with its files."""
+        assert self.process is not None
+        self.process.signal(signal.SIGKILL)
+        self.process.wait(20)
+        self.process.discard_log()
+        if self in running:
+            running.remove(self)
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def check_config(self, *options: str) -> Result:
         """`sallyport -- --check-config` on the files as written last."""

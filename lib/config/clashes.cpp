@@ -127,8 +127,9 @@ void Clashes::add_sas(const TenantSettings& tenant, const TenantLines& lines) {
         else if (sa.spi != 0)
             claim(outbound_spis_, spi + " to " + sa.remote_vtep.to_string(), "SPI", spi_key, what);
         // Two SAs would count the same nonces.
-        claim(key_files_, sa.key_file.native(), "key file",
-              {tenant.file, at.key_file, front + ".key_file"}, what);
+        if (!sa.key_inline)
+            claim(key_files_, sa.key_file.native(), "key file",
+                  {tenant.file, at.key, front + ".key_file"}, what);
     }
 }
 

@@ -25,13 +25,15 @@ struct NamedGroup {
 };
 
 /// The keys of one file. Unknown sections and keys and repeated single keys are complained of by
-/// the constructor; what remains can be taken by its key.
+/// the constructor; what remains can be taken by its key. Secrets stay in the source's text.
 class Keys {
   public:
     /// @param forms,complaints must outlive the object
     Keys(Source source, std::span<const KeyForm> forms, Complaints& complaints);
 
     [[nodiscard]] const std::filesystem::path& file() const { return source_.file; }
+    /// Why no key may stand in the file; null where one may.
+    [[nodiscard]] const Error* exposure() const { return source_.exposure; }
     /// Null where the file does not have it.
     [[nodiscard]] const Entry* find(std::string_view key) const;
     /// By line.

@@ -38,8 +38,8 @@ class Assembly {
         main_ = std::move(main);
         if (main_.mtu_known) underlay_mtu_ = main_.settings.underlay.mtu;
     }
-    void add_tenant(const FileText& file) {
-        tenants_.push_back(parse_tenant_file(file.file, file.text, underlay_mtu_, complaints_));
+    void add_tenant(const SourceText& text) {
+        tenants_.push_back(parse_tenant_file(text, underlay_mtu_, complaints_));
     }
     [[nodiscard]] const MainFile& main() const { return main_; }
 
@@ -96,7 +96,8 @@ void read_tenants(const std::optional<std::filesystem::path>& given, const MainF
     Complaint blame{main.settings.file, main.lines.tenants_directory, "tenants.directory", {}, {}};
     if (given) blame = {directory, 0, "--tenants", {}, {}};
     for (const auto& file : tenant_files(directory, std::move(blame), complaints))
-        if (auto text = read_file(file, complaints)) assembly.add_tenant({file, std::move(*text)});
+        if (const auto content = FileContent::read(file, complaints))
+            assembly.add_tenant(content->source());
 }
 
 /// The other way round than Clashes::check_remote_vteps(): the running tenants are not to blame.
@@ -114,6 +115,22 @@ void check_local_vtep(const TenantFile& tenant, const Settings& running, Complai
     }
 }
 
+Loaded<TenantSettings> parse_one_more(const SourceText& text, const Settings& running) {
+    Complaints complaints;
+    TenantFile tenant = parse_tenant_file(text, running.underlay.mtu, complaints);
+    // What runs has no clashes: what is complained of is the new file's.
+    Clashes clashes(complaints);
+    clashes.add_main(running, {});
+    for (const TenantSettings& other : running.tenants)
+        clashes.add_tenant(other, {});
+    clashes.add_tenant(tenant.settings, tenant.lines);
+    clashes.check_remote_vteps(tenant.settings, tenant.lines);
+    check_local_vtep(tenant, running, complaints);
+    if (complaints.empty()) return std::move(tenant.settings);
+    sort_complaints(complaints, text.file);
+    return tl::unexpected(std::move(complaints));
+}
+
 } // namespace
 
 std::string Complaint::message() const {
@@ -127,10 +144,10 @@ Loaded<Settings> load(const std::filesystem::path& main_file,
                       const std::optional<std::filesystem::path>& tenants_directory) {
     Complaints complaints;
     Assembly assembly(complaints);
-    const auto text = read_file(main_file, complaints);
+    const auto content = FileContent::read(main_file, complaints);
     MainFile main;
-    if (text) {
-        main = parse_main_file(main_file, *text, complaints);
+    if (content) {
+        main = parse_main_file(main_file, content->source().text, complaints);
     } else {
         main.settings.file = main_file;
         main.mtu_known = false;
@@ -151,31 +168,19 @@ Loaded<Settings> parse(const FileText& main_file, std::span<const FileText> tena
     Assembly assembly(complaints);
     assembly.add_main(parse_main_file(main_file.file, main_file.text, complaints));
     for (const FileText& file : tenant_files)
-        assembly.add_tenant(file);
+        assembly.add_tenant({file.file, file.text});
     return assembly.finish();
 }
 
 Loaded<TenantSettings> parse_tenant(const FileText& file, const Settings& running) {
-    Complaints complaints;
-    TenantFile tenant = parse_tenant_file(file.file, file.text, running.underlay.mtu, complaints);
-    // What runs has no clashes: what is complained of is the new file's.
-    Clashes clashes(complaints);
-    clashes.add_main(running, {});
-    for (const TenantSettings& other : running.tenants)
-        clashes.add_tenant(other, {});
-    clashes.add_tenant(tenant.settings, tenant.lines);
-    clashes.check_remote_vteps(tenant.settings, tenant.lines);
-    check_local_vtep(tenant, running, complaints);
-    if (complaints.empty()) return std::move(tenant.settings);
-    sort_complaints(complaints, file.file);
-    return tl::unexpected(std::move(complaints));
+    return parse_one_more({file.file, file.text}, running);
 }
 
 Loaded<TenantSettings> load_tenant(const std::filesystem::path& file, const Settings& running) {
     Complaints complaints;
-    auto text = read_file(file, complaints);
-    if (!text) return tl::unexpected(std::move(complaints));
-    return parse_tenant({file, std::move(*text)}, running);
+    const auto content = FileContent::read(file, complaints);
+    if (!content) return tl::unexpected(std::move(complaints));
+    return parse_one_more(content->source(), running);
 }
 
 } // namespace sallyport::config

@@ -442,7 +442,7 @@ MainFile parse_main_file(const std::filesystem::path& file, std::string_view tex
                          Complaints& complaints) {
     MainFile main;
     main.settings.file = file;
-    const Keys keys(parse_source(file, text, complaints), forms, complaints);
+    const Keys keys(parse_source({file, text}, complaints), forms, complaints);
     MainParser(keys, main).parse();
     return main;
 }

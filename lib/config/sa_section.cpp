@@ -2,6 +2,7 @@
 #include "config/sa_section.h"
 
 #include "config/values.h"
+#include "ipsec/key_file.h"
 
 #include <algorithm>
 #include <string>
@@ -37,7 +38,8 @@ class SaParser {
     void parse_remote_vtep();
     void parse_spi();
     void parse_algorithm();
-    void parse_key_file();
+    void parse_key();
+    void parse_inline_key(const Entry& entry);
     void parse_replay_window();
     void parse_lifetime(std::string_view unit, const Range& range, std::uint64_t& hard,
                         std::uint64_t& soft);
@@ -47,6 +49,7 @@ class SaParser {
     std::span<const net::IpAddress> remote_vteps_;
     const NamedGroup& group_;
     std::string front_;
+    bool algorithm_known_ = true;
 };
 
 const Entry* SaParser::require(std::string_view last, std::string_view right) {
@@ -63,7 +66,7 @@ void SaParser::parse() {
     parse_remote_vtep();
     parse_spi();
     parse_algorithm();
-    parse_key_file();
+    parse_key(); // is of the algorithm's size
     constexpr auto modes = std::to_array<std::pair<std::string_view, ipsec::Mode>>(
         {{"transport", ipsec::Mode::transport}, {"tunnel", ipsec::Mode::tunnel}});
     values_.take_choice(key("mode"), modes, sa.mode);
@@ -114,6 +117,7 @@ void SaParser::parse_algorithm() {
         sa.algorithm = *named.algorithm;
         return;
     }
+    algorithm_known_ = false;
     std::vector<std::string> names;
     for (const ipsec::AlgorithmInfo& suite : ipsec::algorithms())
         names.emplace_back(suite.name);
@@ -123,11 +127,31 @@ void SaParser::parse_algorithm() {
                                 : fmt::format("did you mean {}?", near));
 }
 
-void SaParser::parse_key_file() {
-    const Entry* const entry = require("key_file", "key_file = PATH, of mode 0600");
+void SaParser::parse_key() {
+    if (const Entry* const entry = keys_.find(key("key"))) return parse_inline_key(*entry);
+    const Entry* const entry = require(
+        "key_file", "key_file = PATH, of mode 0600, or key = DIGITS in a file of mode 0600");
     if (entry == nullptr) return;
-    lines.key_file = entry->line;
+    lines.key = entry->line;
     if (auto path = values_.path(*entry)) sa.key_file = std::move(*path);
+}
+
+void SaParser::parse_inline_key(const Entry& entry) {
+    lines.key = entry.line;
+    sa.key_file = keys_.file();
+    sa.key_inline = true;
+    if (const Entry* const file = keys_.find(key("key_file")))
+        keys_.complain(*file, fmt::format("a key file beside a key at line {}", entry.line),
+                       "one of the two");
+    if (const Error* const exposure = keys_.exposure())
+        keys_.complain(entry, "a key in this file, which " + exposure->what, exposure->remedy);
+    // Here for its complaints only; the one that is used is read when the SA comes up.
+    const ipsec::ParsedKey parsed = ipsec::parse_key(entry.secret);
+    if (parsed.fault != ipsec::KeyFault::none)
+        return keys_.complain(entry, ipsec::to_string(parsed.fault), std::string(ipsec::key_form));
+    if (!algorithm_known_) return;
+    if (auto wrong = ipsec::wrong_key_size(sa.algorithm, parsed.key.size()))
+        keys_.complain(entry, std::move(wrong->what), std::move(wrong->remedy));
 }
 
 void SaParser::parse_replay_window() {

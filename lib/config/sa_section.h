@@ -15,6 +15,7 @@ inline constexpr auto sa_forms = std::to_array<KeyForm>({
     {"sa.*.remote_vtep"},
     {"sa.*.spi"},
     {"sa.*.algorithm"},
+    {"sa.*.key"},
     {"sa.*.key_file"},
     {"sa.*.mode"},
     {"sa.*.esn"},

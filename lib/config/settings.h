@@ -40,7 +40,7 @@ struct FdbSettings {
     bool operator==(const FdbSettings&) const = default;
 };
 
-/// One security association of a tenant file: section [sa.NAME]. The key is in its file.
+/// One security association of a tenant file: section [sa.NAME]. The key stays in its file.
 struct SaSettings {
     std::string name{};
     ipsec::Direction direction = ipsec::Direction::outbound;
@@ -48,7 +48,9 @@ struct SaSettings {
     /// Host byte order.
     std::uint32_t spi = 0;
     ipsec::Algorithm algorithm = ipsec::Algorithm::aes_128_gcm;
+    /// Where the key is read from: the tenant's own file where it stands inline.
     std::filesystem::path key_file{};
+    bool key_inline = false;
     ipsec::Mode mode = ipsec::Mode::transport;
     bool esn = true;
     /// Packets; inbound only.

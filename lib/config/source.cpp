@@ -1,13 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "config/source.h"
 
+#include "net/hex.h"
+
 #include <algorithm>
-#include <array>
-#include <cerrno>
-#include <cstdio>
-#include <memory>
 #include <sstream>
-#include <system_error>
 
 #include <boost/locale/utf.hpp>
 #include <boost/program_options/errors.hpp>
@@ -23,21 +20,39 @@ namespace options = boost::program_options;
 
 constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";
 constexpr std::string_view blanks = " \t\r";
+/// Behind the last dot of those that have a secret.
+constexpr std::string_view secret_key = "key";
 
-struct CloseFile {
-    void operator()(std::FILE* file) const { std::fclose(file); }
-};
-
-std::string reason(int error) {
-    return std::generic_category().message(error);
+std::string_view without_blanks(std::string_view text) {
+    const std::size_t first = text.find_first_not_of(blanks);
+    if (first == std::string_view::npos) return {};
+    return text.substr(first, text.find_last_not_of(blanks) - first + 1);
 }
 
 /// The line without its comment and the blanks around what remains.
 std::string_view content(std::string_view line) {
-    line = line.substr(0, line.find('#'));
-    const std::size_t first = line.find_first_not_of(blanks);
-    if (first == std::string_view::npos) return {};
-    return line.substr(first, line.find_last_not_of(blanks) - first + 1);
+    return without_blanks(line.substr(0, line.find('#')));
+}
+
+/// What stands behind "key" or "sa.NAME.key", the '=' included; empty in any other line.
+std::string_view behind_secret_key(std::string_view line) {
+    const std::string_view word = line.substr(0, line.find_first_of(" \t="));
+    if (word.substr(word.rfind('.') + 1) != secret_key) return {};
+    return without_blanks(line.substr(word.size()));
+}
+
+/// A key that goes on in the next line, or behind a slip of the fingers.
+bool may_be_secret(std::string_view line) {
+    constexpr unsigned suspicious = 16;
+    unsigned digits = 0;
+    for (const char character : line) {
+        if (net::hex_digit(character))
+            ++digits;
+        else if (character != ':' && blanks.find(character) == blanks.npos)
+            digits = 0;
+        if (digits == suspicious) return true;
+    }
+    return false;
 }
 
 bool is_utf8(std::string_view text) {
@@ -73,7 +88,9 @@ class LineParser {
         complaints_.push_back({source_.file, line_, "", std::move(wrong), std::move(right)});
     }
     void parse_content(std::string_view line);
-    void take(std::string_view line, const std::vector<options::option>& parsed);
+    void parse_plain(std::string_view line, std::string_view secret);
+    void take(std::string_view line, const std::vector<options::option>& parsed,
+              std::string_view secret);
 
     Source& source_;
     Complaints& complaints_;
@@ -103,19 +120,31 @@ void LineParser::parse_content(std::string_view line) {
         return complain("control character, or text that is not UTF-8", "plain UTF-8 text");
     // Boost 1.74 reads in front of an empty section name.
     if (line == "[]") return complain("section without a name", "[NAME]");
+    const std::string_view secret = behind_secret_key(line);
+    if (secret.empty()) return parse_plain(line, {});
+    if (secret.front() != '=')
+        return complain(fmt::format("no '=' behind '{}'", secret_key), "`key = DIGITS`");
+    // Boost and its streams copy what they get, and wipe nothing.
+    line.remove_suffix(secret.size() - 1);
+    parse_plain(line, without_blanks(secret.substr(1)));
+}
+
+void LineParser::parse_plain(std::string_view line, std::string_view secret) {
     // A key of ours at the end shows which section is in force behind the line.
     constexpr std::string_view probe = "?=\n";
     std::istringstream text(fmt::format("{}\n{}\n{}", section_line_, line, probe));
     static const options::options_description any_key;
     try {
-        take(line, options::parse_config_file(text, any_key, true).options);
+        take(line, options::parse_config_file(text, any_key, true).options, secret);
     } catch (const options::error&) {
-        complain(fmt::format("cannot read {}", in_quotes(line)),
+        complain(may_be_secret(line) ? "cannot read what may be a part of a key"
+                                     : fmt::format("cannot read {}", in_quotes(line)),
                  "`key = value`, `[section]` or `# comment`");
     }
 }
 
-void LineParser::take(std::string_view line, const std::vector<options::option>& parsed) {
+void LineParser::take(std::string_view line, const std::vector<options::option>& parsed,
+                      std::string_view secret) {
     std::string section = parsed.back().string_key;
     section.pop_back();
     if (!section.empty()) section.pop_back();
@@ -128,45 +157,14 @@ void LineParser::take(std::string_view line, const std::vector<options::option>&
     const options::option& option = parsed.front();
     if (option.string_key.empty() || option.string_key.back() == '.')
         return complain("no key in front of '='", "`key = value`");
-    source_.entries.push_back({option.string_key, option.value.front(), section_, line_});
+    source_.entries.push_back({option.string_key, option.value.front(), secret, section_, line_});
 }
 
 } // namespace
 
-std::optional<std::string> read_file(const std::filesystem::path& file, Complaints& complaints) {
-    const auto refuse = [&](std::string wrong, std::string right) {
-        complaints.push_back({file, 0, "", std::move(wrong), std::move(right)});
-        return std::nullopt;
-    };
-    std::error_code error;
-    const auto status = std::filesystem::status(file, error);
-    if (status.type() == std::filesystem::file_type::not_found)
-        return refuse("no such file", "a readable file");
-    if (error) return refuse("cannot be read: " + error.message(), "a readable file");
-    // Also keeps us from waiting for the writer of a FIFO.
-    if (status.type() != std::filesystem::file_type::regular)
-        return refuse("is not a regular file", "a readable file");
-
-    errno = 0;
-    const std::unique_ptr<std::FILE, CloseFile> handle(std::fopen(file.c_str(), "re"));
-    if (!handle) return refuse("cannot be read: " + reason(errno), "a readable file");
-    std::string text;
-    std::array<char, 16384> part;
-    while (text.size() <= largest_file) {
-        const std::size_t read = std::fread(part.data(), 1, part.size(), handle.get());
-        if (read == 0) break;
-        text.append(part.data(), read);
-    }
-    if (std::ferror(handle.get()) != 0)
-        return refuse("cannot be read: " + reason(errno), "a readable file");
-    if (text.size() > largest_file)
-        return refuse("too large", fmt::format("at most {} octets", largest_file));
-    return text;
-}
-
-Source parse_source(const std::filesystem::path& file, std::string_view text,
-                    Complaints& complaints) {
-    Source source{file, {}, {}};
+Source parse_source(const SourceText& given, Complaints& complaints) {
+    Source source{given.file, given.exposure, {}, {}};
+    std::string_view text = given.text;
     if (text.starts_with(byte_order_mark)) text.remove_prefix(byte_order_mark.size());
     LineParser parser(source, complaints);
     while (!text.empty()) {

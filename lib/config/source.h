@@ -2,26 +2,25 @@
 // A file as its lines: what stands where, before anything is known of what it means.
 #pragma once
 
-#include "config/load.h"
+#include "config/file_content.h"
 
 #include <filesystem>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace sallyport::config {
 
-using Complaints = std::vector<Complaint>;
-
-inline constexpr std::size_t largest_file = std::size_t{1} << 20;
 inline constexpr std::size_t longest_line = 4096;
 
 /// One `key = value` line.
 struct Entry {
     /// With the section in front: "underlay.mtu".
     std::string key;
+    /// Empty where it is a secret.
     std::string value;
+    /// The value of a key named "key", in the text that was parsed: there and nowhere else.
+    std::string_view secret;
     /// The section it stands in, empty before the first.
     std::string section;
     /// From 1.
@@ -36,18 +35,16 @@ struct Section {
 
 struct Source {
     std::filesystem::path file;
+    /// As SourceText has it.
+    const Error* exposure = nullptr;
     std::vector<Section> sections;
     std::vector<Entry> entries;
 };
 
-/// The text of a regular file of at most largest_file octets.
-/// @return absent after a complaint
-std::optional<std::string> read_file(const std::filesystem::path& file, Complaints& complaints);
-
 /// Every line that Boost.Program_options understands; a complaint for every other. A byte order
-/// mark in front and carriage returns at line ends are tolerated.
-Source parse_source(const std::filesystem::path& file, std::string_view text,
-                    Complaints& complaints);
+/// mark in front and carriage returns at line ends are tolerated. No copy is made of secrets, and
+/// no complaint has any of them.
+Source parse_source(const SourceText& text, Complaints& complaints);
 
 /// A value as complaints show it: in quotes, cut where it is very long.
 std::string in_quotes(std::string_view value);

@@ -355,11 +355,11 @@ bool TenantParser::parse_fdb_port(const Entry& entry, std::string_view text, Fdb
 
 } // namespace
 
-TenantFile parse_tenant_file(const std::filesystem::path& file, std::string_view text,
-                             std::optional<std::uint16_t> underlay_mtu, Complaints& complaints) {
+TenantFile parse_tenant_file(const SourceText& text, std::optional<std::uint16_t> underlay_mtu,
+                             Complaints& complaints) {
     TenantFile tenant;
-    tenant.settings.file = file;
-    const Keys keys(parse_source(file, text, complaints), forms, complaints);
+    tenant.settings.file = text.file;
+    const Keys keys(parse_source(text, complaints), forms, complaints);
     TenantParser(keys, underlay_mtu, tenant).parse();
     return tenant;
 }

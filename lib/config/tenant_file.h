@@ -20,7 +20,8 @@ struct TenantLines {
     struct Sa {
         unsigned name = 0;
         unsigned spi = 0;
-        unsigned key_file = 0;
+        /// Of its key, or of the file that has it.
+        unsigned key = 0;
     };
     unsigned name = 0;
     unsigned vni = 0;
@@ -40,7 +41,7 @@ struct TenantFile {
 };
 
 /// @param underlay_mtu octets; absent where it is not known, then no MTU is held against it
-TenantFile parse_tenant_file(const std::filesystem::path& file, std::string_view text,
-                             std::optional<std::uint16_t> underlay_mtu, Complaints& complaints);
+TenantFile parse_tenant_file(const SourceText& text, std::optional<std::uint16_t> underlay_mtu,
+                             Complaints& complaints);
 
 } // namespace sallyport::config

@@ -111,9 +111,10 @@ std::string sa_text(const SaSettings& sa) {
     std::string text =
         fmt::format("\n[sa.{}]\ndirection = {}\nremote_vtep = {}\nspi = {:#010x}\n", sa.name,
                     inbound ? "in" : "out", sa.remote_vtep.to_string(), sa.spi);
-    text += fmt::format("algorithm = {}\nkey_file = {}\nmode = {}\nesn = {}\n",
-                        ipsec::to_string(sa.algorithm), sa.key_file.native(),
-                        ipsec::to_string(sa.mode), on_or_off(sa.esn));
+    text +=
+        fmt::format("algorithm = {}\n{}{}\nmode = {}\nesn = {}\n", ipsec::to_string(sa.algorithm),
+                    sa.key_inline ? "# key: not shown, in " : "key_file = ", sa.key_file.native(),
+                    ipsec::to_string(sa.mode), on_or_off(sa.esn));
     if (inbound) text += fmt::format("replay_window = {}\n", sa.replay_window);
     text += fmt::format("udp_encapsulation = {}\n", on_or_off(sa.udp_encapsulation));
     return text + lifetimes_text("lifetime", sa.hard) + lifetimes_text("soft_lifetime", sa.soft);

@@ -12,10 +12,11 @@
 namespace sallyport::control {
 namespace {
 
-/// Whether the same session serves both: names of SA and key file are for people only.
+/// Whether the same session serves both: names and where the key is are for people only.
 bool is_same(config::SaSettings left, const config::SaSettings& right) {
     left.name = right.name;
     left.key_file = right.key_file;
+    left.key_inline = right.key_inline;
     return left == right;
 }
 

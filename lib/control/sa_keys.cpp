@@ -2,6 +2,7 @@
 #include "control/sa_keys.h"
 
 #include "base/errno_text.h"
+#include "config/inline_key.h"
 #include "ipsec/key_file.h"
 
 #include <algorithm>
@@ -17,17 +18,13 @@ std::string sa_place(const std::string& tenant, const std::string& sa) {
 
 Expected<ipsec::Secret> read_sa_key(const std::string& tenant, const config::SaSettings& sa) {
     const std::string place = sa_place(tenant, sa.name);
-    auto key = ipsec::read_key_file(sa.key_file, place);
+    auto key = sa.key_inline ? config::read_inline_key(sa.key_file, sa.name, place)
+                             : ipsec::read_key_file(sa.key_file, place);
     if (!key) return key;
-    const ipsec::AlgorithmInfo& suite = ipsec::info(sa.algorithm);
-    if (key->size() == suite.key_material()) return key;
-    return failure(fmt::format("the key has {} octets, {} takes {}", key->size(), suite.name,
-                               suite.key_material()),
-                   fmt::format("{}: key file {}", place, sa.key_file.native()),
-                   fmt::format("give {} of the cipher's key and {} of {}, in this order",
-                               suite.cipher_key,
-                               suite.is_aead() ? suite.salt : suite.authentication_key,
-                               suite.is_aead() ? "salt" : "the authentication's key"));
+    auto wrong = ipsec::wrong_key_size(sa.algorithm, key->size());
+    if (!wrong) return key;
+    wrong->where = fmt::format("{}: key file {}", place, sa.key_file.native());
+    return tl::unexpected(std::move(*wrong));
 }
 
 Expected<KeyNames> KeyNames::create(const ipsec::CryptoDevices& devices) {

@@ -82,23 +82,6 @@ class KeyReader {
     bool comment_ = false;
 };
 
-std::string text_of(KeyFault fault, unsigned line) {
-    const std::string at = line > 0 ? " in line " + std::to_string(line) : "";
-    switch (fault) {
-    case KeyFault::none:
-        break;
-    case KeyFault::empty:
-        return "no key in the file";
-    case KeyFault::not_hexadecimal:
-        return "something that is no hexadecimal digit" + at;
-    case KeyFault::half_octet:
-        return "half an octet" + at;
-    case KeyFault::too_long:
-        return "more than " + std::to_string(Secret::most) + " octets of key";
-    }
-    return "not a key";
-}
-
 bool read_all(int fd, FileText& text) {
     while (text.size < text.octets.size()) {
         const ssize_t got = ::read(fd, &text.octets[text.size], text.octets.size() - text.size);
@@ -115,6 +98,35 @@ std::string place(const std::filesystem::path& path, std::string_view where) {
 }
 
 } // namespace
+
+std::string to_string(KeyFault fault) {
+    switch (fault) {
+    case KeyFault::none:
+        break;
+    case KeyFault::empty:
+        return "no key";
+    case KeyFault::not_hexadecimal:
+        return "something that is no hexadecimal digit";
+    case KeyFault::half_octet:
+        return "half an octet";
+    case KeyFault::too_long:
+        return "more than " + std::to_string(Secret::most) + " octets of key";
+    }
+    return "not a key";
+}
+
+std::optional<Error> wrong_key_size(Algorithm algorithm, std::size_t octets) {
+    const AlgorithmInfo& suite = info(algorithm);
+    if (octets == suite.key_material()) return std::nullopt;
+    return Error{.what = "the key has " + std::to_string(octets) + " octets, "
+                         + std::string(suite.name) + " takes "
+                         + std::to_string(suite.key_material()),
+                 .remedy = "give " + std::to_string(suite.cipher_key) + " of the cipher's key and "
+                           + (suite.is_aead() ? std::to_string(suite.salt) + " of salt"
+                                              : std::to_string(suite.authentication_key)
+                                                    + " of the authentication's key")
+                           + ", in this order"};
+}
 
 ParsedKey parse_key(std::string_view text) {
     KeyReader reader;
@@ -163,8 +175,9 @@ Expected<Secret> read_key_file(const std::filesystem::path& path, std::string_vi
                        place(path, where));
     ParsedKey parsed = parse_key({text.octets.data(), text.size});
     if (parsed.fault != KeyFault::none)
-        return failure(text_of(parsed.fault, parsed.line), place(path, where),
-                       "the key is to be hexadecimal digits, two an octet");
+        return failure(to_string(parsed.fault)
+                           + (parsed.line > 0 ? " in line " + std::to_string(parsed.line) : ""),
+                       place(path, where), std::string(key_form));
     return std::move(parsed.key);
 }
 

@@ -3,12 +3,14 @@
 #pragma once
 
 #include "base/error.h"
+#include "ipsec/algorithm.h"
 #include "ipsec/secret.h"
 
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <string>
 #include <string_view>
 
 namespace sallyport::ipsec {
@@ -26,6 +28,11 @@ enum class KeyFault : std::uint8_t {
     too_long,
 };
 
+/// "half an octet"
+std::string to_string(KeyFault fault);
+/// What mends each of them.
+inline constexpr std::string_view key_form = "the key is to be hexadecimal digits, two an octet";
+
 struct ParsedKey {
     Secret key;
     KeyFault fault = KeyFault::none;
@@ -37,6 +44,9 @@ struct ParsedKey {
 /// line ends may stand between octets; from '#' to the end of its line is comment. Any octets may
 /// come.
 ParsedKey parse_key(std::string_view text);
+
+/// Why a key of @p octets is none of the algorithm's; absent where it may be.
+std::optional<Error> wrong_key_size(Algorithm algorithm, std::size_t octets);
 
 /// Reads a key from a file that is a regular one (symbolic links are not followed), has mode 0600
 /// or 0400 and belongs to the effective user; all of that is asked of the file that was opened.

@@ -49,7 +49,8 @@ TEST(Sa, MissingKeys) {
                             "blue.conf:6: sa.a.remote_vtep: missing; a remote_vtep of this tenant",
                             "blue.conf:6: sa.a.spi: missing; spi = NUMBER, the one that the peer "
                             "has",
-                            "blue.conf:6: sa.a.key_file: missing; key_file = PATH, of mode 0600"));
+                            "blue.conf:6: sa.a.key_file: missing; key_file = PATH, of mode 0600, "
+                            "or key = DIGITS in a file of mode 0600"));
 }
 
 TEST(Sa, UnknownNames) {
