@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // A protected tenant's packets between vteps: in ESP or not at all.
-#include "peer_session.h"
+#include "protection_fixture.h"
 
 #include <cstring>
 
@@ -9,46 +9,11 @@
 namespace sallyport::testing {
 namespace {
 
-using ipsec::Direction;
-using FramesByPort = std::map<std::string, std::vector<Octets>>;
-
 /// Refuses all, and does not say why.
 class FailingEngine final : public ipsec::EspEngine {
   public:
     [[nodiscard]] ipsec::Engine kind() const override { return ipsec::Engine::cpu; }
     ipsec::BurstResult run(rte_mbuf**, std::uint16_t count) override { return {0, count}; }
-};
-
-class ProtectionTest : public OneTenantTest {
-  protected:
-    ProtectionTest() { begin(); }
-    void begin() {
-        change_tenant([](overlay::TenantRow& tenant) { tenant.is_protected = true; });
-        put_local(blue, 1, "a");
-        put_local(blue, 2, "b");
-        put_remote(blue, 9, vtep2);
-        put_remote(blue, 8, vtep3);
-    }
-    void send_by(const std::vector<SaPlan>& plans, overlay::VtepId vtep) {
-        std::vector<std::shared_ptr<ipsec::SaSession>> sessions;
-        for (const SaPlan& plan : plans)
-            sessions.push_back(session_of(plan, Direction::outbound, true));
-        const auto done = path().set_outbound_sas(blue, vtep, sessions);
-        EXPECT_TRUE(done) << done.error().message();
-    }
-    void take_by(const SaPlan& plan, overlay::VtepId vtep, std::uint16_t worker = 0) {
-        const auto done =
-            path().add_inbound_sa(blue, vtep, session_of(plan, Direction::inbound, true), worker);
-        EXPECT_TRUE(done) << done.error().message();
-    }
-    Octets through(ipsec::SaSession& peer, const Octets& octets) {
-        return testing::through(peer, octets, path().buffer_pool());
-    }
-    void expect_nothing_but(DropReason reason, std::uint64_t count = 1) {
-        EXPECT_TRUE(sent().empty()) << name(reason);
-        EXPECT_EQ(drops(), one(reason, count));
-        reset_counters();
-    }
 };
 
 TEST_F(ProtectionTest, WithoutAnSaNothingLeavesAndInClearNothingComes) {
