@@ -25,6 +25,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
                     help="mutated packets per second (default: %(default)s)")
     group.addoption("--hostile-seed", type=int, default=1, metavar="N",
                     help="start of the random sequence of mutations (default: %(default)s)")
+    group.addoption("--rekeys", type=int, default=5, metavar="N",
+                    help="rekeys under load, one a second (default: %(default)s)")
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from scapy.layers.inet import IPerror
 from scapy.layers.inet6 import IPv6
 from scapy.layers.l2 import ARP
 from scapy.layers.vxlan import VXLAN
 from scapy.packet import Packet
 from scapy.utils import PcapReader
 
-from api.esp import is_esp
+from api.esp import PROTO_ESP, is_esp
 from api.keys import KeyFolder
 from api.lab import BLUE, RED, Hypervisor, Lab
 from api.security import Sa, SaPair
@@ -149,7 +150,8 @@ class ProtectedPair:
 
 
 class ClearWatch:
-    """Keeps whatever the hypervisors send that is neither ESP nor of the underlay itself."""
+    """Keeps whatever the hypervisors send that is neither ESP nor of the underlay itself: neighbour
+    discovery, and what Linux answers to ESP for which there is no SA, which it quotes."""
 
     _filter = "not (ip proto 50 or ip6 proto 50 or arp or icmp6)"
 
@@ -158,7 +160,7 @@ class ClearWatch:
         for switch, port in pair.places():
             path = pair.near.keys.path / f"{switch.namespace.label}-{port}.pcap"
             capture = switch.namespace.start(
-                "tcpdump", "-n", "-i", port, "-Q", "in", "-U", "-Z", "root", "-B", "16384",
+                "tcpdump", "-n", "-i", port, "-Q", "in", "--immediate-mode", "-U", "-Z", "root", "-B", "16384",
                 "-w", str(path),
                 self._filter, name=f"capture-{port}")
             self.captures.append((capture, path))
@@ -173,7 +175,8 @@ class ClearWatch:
             assert "\n0 packets dropped by kernel" in capture.text(), capture.text()
             with PcapReader(str(path)) as reader:
                 frames += list(reader)
-        return [frame for frame in frames if not (IPv6 in frame and frame[IPv6].nh == 0)]
+        return [frame for frame in frames if not (IPv6 in frame and frame[IPv6].nh == 0)
+                and not (IPerror in frame and frame[IPerror].proto == PROTO_ESP)]
 
     def assert_red_only(self) -> None:
         """Of the tenant in clear there was something, so that something would have been heard; and
