@@ -13,7 +13,7 @@ import pytest
 
 from api.esp import EspReceiver, is_esp
 from api.protected_pair import ClearWatch, ProtectedPair
-from api.traffic import NumberedStream, assert_pings, wait_ping
+from api.traffic import NumberedStream, wait_ping
 from framework.process import wait_until
 
 
@@ -55,7 +55,6 @@ def watched(pair: ProtectedPair, happens: Callable[[Sending], None]) -> None:
     with ClearWatch(pair) as watch, Sending(pair) as sending:
         happens(sending)
         sending.wait_through()
-        assert_pings(pair.near.vm, pair.far.vm.ip)
         watch.assert_red_only()
 
 
@@ -118,7 +117,7 @@ class TestNoClearText:
             sending.wait_through()
             for _ in range(5):
                 pair.rekey()
-                assert_pings(pair.near.vm, pair.far.vm.ip, count=3)
+                sending.wait_through()
         watched(pair, happens)
 
     def test_failover(self, pair: ProtectedPair) -> None:
