@@ -20,12 +20,14 @@ import time
 _SO_RCVBUFFORCE = 33
 
 
-class _Stop(Exception):
-    pass
+class _Stop:
+    """Set by SIGTERM. An exception would come between a datagram and its being counted."""
 
+    asked = False
 
-def _raise_stop(*_: object) -> None:
-    raise _Stop
+    @classmethod
+    def ask(cls, *_: object) -> None:
+        cls.asked = True
 
 
 def _socket(address: str) -> socket.socket:
@@ -41,20 +43,16 @@ def receive(address: str, port: int) -> None:
     receiver.bind((address, port))
     print("listening", flush=True)
     arrivals: list[tuple[int, int]] = []
-    try:
-        while True:
-            data = receiver.recv(2048)
-            arrivals.append((time.monotonic_ns(), struct.unpack("!Q", data[:8])[0]))
-    except _Stop:
-        # What is still under way is no loss.
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        receiver.settimeout(0.3)
+    # What is still under way when it is to stop is no loss.
+    receiver.settimeout(0.3)
+    while True:
         try:
-            while True:
-                data = receiver.recv(2048)
-                arrivals.append((time.monotonic_ns(), struct.unpack("!Q", data[:8])[0]))
+            data = receiver.recv(2048)
         except TimeoutError:
-            pass
+            if _Stop.asked:
+                break
+            continue
+        arrivals.append((time.monotonic_ns(), struct.unpack("!Q", data[:8])[0]))
     numbers = [number for _, number in arrivals]
     distinct = set(numbers)
     silence, missing_there = 0, 0
@@ -78,23 +76,20 @@ def send(address: str, port: int, per_second: int) -> None:
     start = time.monotonic()
     number = 0
     refused = 0
-    try:
-        while True:
-            try:
-                sender.send(struct.pack("!Q", number) + bytes(56))
-            except OSError:
-                refused += 1
-            number += 1
-            left = start + number * spacing - time.monotonic()
-            if left > 0:
-                time.sleep(left)
-    except _Stop:
-        pass
+    while not _Stop.asked:
+        try:
+            sender.send(struct.pack("!Q", number) + bytes(56))
+        except OSError:
+            refused += 1
+        number += 1
+        left = start + number * spacing - time.monotonic()
+        if left > 0:
+            time.sleep(left)
     print(json.dumps({"sent": number, "refused": refused}), flush=True)
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, _raise_stop)
+    signal.signal(signal.SIGTERM, _Stop.ask)
     if sys.argv[1] == "receive":
         receive(sys.argv[2], int(sys.argv[3]))
     else:
