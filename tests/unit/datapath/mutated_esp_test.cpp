@@ -324,7 +324,7 @@ class MutatedEspTest : public ProtectionTest, public ::testing::WithParamInterfa
             // Only what is flooded goes to both VMs.
             std::set<std::size_t> used;
             for (const Octets& frame : frames) {
-                const auto whose = [&](const Packet& packet) {
+                const auto whose = [&, &port = port, &frame = frame](const Packet& packet) {
                     const auto index = static_cast<std::size_t>(&packet - packets.data());
                     return !used.contains(index)
                            && (port == "host" ? packet.frame == frame : has(packet.sealed, frame));
