@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""New keys every second at full load: no packet is lost, none is in clear.
+"""New keys every second under load: no packet is lost, none is in clear.
+
+What one worker can do at most is tests/bench/rekey_bench.cpp's.
 
 `--rekeys N` sets for how many seconds.
 """
@@ -12,12 +14,14 @@ from collections.abc import Iterator
 import pytest
 
 from api.protected_pair import ClearWatch, ProtectedPair
-from api.traffic import NumberedStream, StreamReport, assert_pings, wait_ping
+from api.traffic import NumberedStream, StreamReport, assert_pings, ping, wait_ping
 from framework.process import note, wait_until
 
 #: Packets per second and direction, the fastest first.
 _RATES = (16000, 12000, 8000, 6000, 4000, 3000, 2000, 1000, 500, 250)
 _YARDSTICK_SECONDS = 3
+#: Longer round trips under load say that queues grow, and that they would overflow in the end.
+_LONGEST_ROUND_TRIP_MS = 100
 
 
 @pytest.fixture(params=["ipv4", "ipv6"])
@@ -61,13 +65,16 @@ class Load:
 
 
 def full_load(pair: ProtectedPair) -> int:
-    """The fastest rate at which nothing is lost without rekeying, and which the senders keep."""
+    """The fastest rate that goes on for ever without rekeying: nothing is lost, the senders keep it,
+    and queues do not grow."""
     for rate in _RATES:
         with Load(pair, rate) as load:
             load.wait(_YARDSTICK_SECONDS)
+            pings = ping(pair.near.vm, pair.far.vm.ip, wait=5)
             seconds, reports = load.finish()
-        note(f"{rate} a second: {reports}")
-        if all(report.lost == 0 and report.sent > 0.9 * rate * seconds for report in reports):
+        note(f"{rate} a second: {pings.average_ms} ms, {reports}")
+        if (all(report.lost == 0 and report.sent > 0.9 * rate * seconds for report in reports)
+                and pings.lost == 0 and pings.average_ms < _LONGEST_ROUND_TRIP_MS):
             return rate
     raise AssertionError("packets are lost at every rate, without rekeying")
 
@@ -81,7 +88,7 @@ class TestRekeyUnderLoad:
 
         Steps:
             * Find the fastest rate at which nothing is lost as things are.
-            * At that rate, rekey both ends once a second.
+            * At half that rate, since others may use the machine too, rekey both ends once a second.
         Verify:
             * Every packet arrived, once; each generation of SAs carried packets and refused none;
               nothing of the tenant was in clear on either switch.
@@ -89,7 +96,7 @@ class TestRekeyUnderLoad:
         rekeys = request.config.getoption("--rekeys")
         near, far = pair.near, pair.far
         wait_ping(near.vm, far.vm.ip)
-        rate = full_load(pair)
+        rate = full_load(pair) // 2
         drops = [end.hypervisor.shell.drops() for end in (near, far)]
         with ClearWatch(pair) as watch, Load(pair, rate) as load:
             for rekey in range(rekeys):
