@@ -27,6 +27,8 @@ from api.wire import outer, vxlan
 from framework.namespace import Namespace
 from framework.process import wait_until
 
+pytestmark = pytest.mark.alone
+
 FAR = vm_mac(9)
 #: VNI of the tenant that is protected.
 GREEN = 300

@@ -155,6 +155,7 @@ class TestIpsecLinuxPeer:
                 assert secret not in bed.shell.run("show config").stdout
 
 
+@pytest.mark.alone
 class TestHostile:
     """What the underlay may send at us."""
 

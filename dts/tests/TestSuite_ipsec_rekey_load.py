@@ -79,6 +79,7 @@ def full_load(pair: ProtectedPair) -> int:
     raise AssertionError("packets are lost at every rate, without rekeying")
 
 
+@pytest.mark.alone
 class TestRekeyUnderLoad:
     """Make before break, seen from end to end."""
 
