@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -95,6 +96,7 @@ class TestFailover:
             * Both streams go on after an outage below the bound, and nothing comes twice.
             * What was lost, was lost in that outage, but for what a busy machine loses now and then.
             * The far switch has learned the vtep's MAC at the new place.
+            * The record tells who saw it, and all that happened, in its order.
         """
         wait_ping(near, far.ip)
         with NumberedStream(near, far, port=7000) as out, \
@@ -113,6 +115,14 @@ class TestFailover:
         assert lab.switches[0].port_of(hv1.underlay_mac) == "trunk"
         uplinks = {u["name"]: u for u in hv1.shell.json("show uplink")["uplinks"]}
         assert not uplinks["p0"]["link_up"] and uplinks["p1"]["active"]
+        record = hv1.shell.json("show failover history")[-1]
+        assert (record["from"], record["to"], record["reason"], record["seen_by"]) == (
+            "p0", "p1", "link down", "kernel carrier")
+        steps = [record[f"{step}_us"] for step in ("decided", "software_switched", "announced")]
+        assert None not in steps and steps == sorted(steps), record
+        assert record["first_sent_us"] >= record["software_switched_us"], record
+        assert record["first_received_us"] >= record["software_switched_us"], record
+        assert record["hardware_updated_us"] is None and record["sas_moved_us"] is None
 
     def test_cable_back(self, lab: Lab, hv1: Hypervisor, near: Vm, far: LinuxVm) -> None:
         """The old uplink's return moves nothing; then the other is pulled, and it takes over.
@@ -285,6 +295,30 @@ class TestPrimary:
             wait_until(lambda: hv1.shell.json("show uplink")["uplinks"][1]["link_up"],
                        "p1 has its carrier")
             assert hv1.shell.active_uplink() == "p0"
+
+    def test_preempt(self) -> None:
+        """`failover.preempt = always` brings the traffic back to the primary, after `updelay_ms`.
+
+        Steps:
+            * Pull the primary's cable and put it back; ask for the other uplink then.
+        Verify:
+            * The primary is active again, by preemption; what an operator asked for stays.
+        """
+        with Lab() as lab:
+            hv1 = lab.hypervisor("hv1", 1)
+            hv1.main.settings.update({"failover.preempt": "always", "failover.updelay_ms": "300",
+                                      "failover.hold_down_ms": "0"})
+            lab.start()
+            hv1.shell.wait_active("p0")
+            lab.switches[0].pull("hv1")
+            hv1.shell.wait_active("p1")
+            lab.switches[0].plug("hv1")
+            hv1.shell.wait_active("p0")
+            record = hv1.shell.json("show failover history")[-1]
+            assert (record["reason"], record["seen_by"]) == ("preempted", "timer")
+            hv1.shell.run("failover switch")
+            time.sleep(0.5)
+            assert hv1.shell.active_uplink() == "p1"
 
     def test_started_without_carrier(self) -> None:
         """A process that starts with its primary's cable out uses the other.

@@ -38,7 +38,9 @@ def lab() -> Iterator[Lab]:
         peer.vm("far", BLUE, vm_mac(3), vm_addresses(3), [hv1.vtep])
         lab.start()
         assert_pings(hv1.vms["one"], hv1.vms["two"].ip)
-        assert_pings(hv1.vms["one"], "10.0.0.3")
+        for _ in range(2):  # there, and back
+            hv1.shell.run("failover switch")
+            assert_pings(hv1.vms["one"], "10.0.0.3")
         yield lab
 
 
@@ -54,6 +56,7 @@ SHOWS = {
     "show port stats all": ("p0", "p1", "one", "two"),
     "show port stats p0": ("p0",),
     "show uplink": ("p0", "p1", "active", "carrier"),
+    "show failover history": ("p0", "p1", "requested", "operator", "microseconds"),
     "show tenant all": ("blue", str(BLUE)),
     "show tenant blue": ("blue", str(BLUE), "192.0.2.1", "192.0.2.11", "one", "two"),
     "show fdb": (vm_mac(1), vm_mac(3), "learned", "192.0.2.11"),

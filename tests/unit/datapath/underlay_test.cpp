@@ -17,6 +17,34 @@ class UnderlayTest : public OneTenantTest {
     static net::MacAddress other_mac() { return *net::MacAddress::parse("02:00:00:00:00:99"); }
 };
 
+TEST_F(UnderlayTest, TheFirstPacketsAfterASwitchAreTheTenants) {
+    const auto both = [this] {
+        const datapath::FirstPacketTimes times = path().first_packets();
+        return std::pair(times.sent.has_value(), times.received.has_value());
+    };
+    put_local(blue, 1, "a");
+    const Octets from_remote = make_vxlan(from_vtep(2, vni), frame(9, 1));
+    for (const overlay::UplinkIndex active : {1, 0}) {
+        set_active(active);
+        EXPECT_EQ(both(), std::pair(false, false));
+        send(hypervisor().host(), raw_frame(next_hop_mac, underlay_mac, 0x0800, 46));
+        send(hypervisor().uplink(1U - active), from_remote);
+        EXPECT_EQ(both(), std::pair(false, false)) << "Linux's own, and by the backup uplink";
+        send(a(), frame(1, 9));
+        EXPECT_EQ(both(), std::pair(true, false));
+        send(hypervisor().uplink(active), from_remote);
+        EXPECT_EQ(both(), std::pair(true, true));
+
+        const datapath::FirstPacketTimes first = path().first_packets();
+        EXPECT_LE(*first.sent, *first.received);
+        send(a(), frame(1, 9));
+        EXPECT_EQ(path().first_packets().sent, first.sent) << "the first, not the latest";
+    }
+    set_active(std::nullopt);
+    send(a(), frame(1, 9));
+    EXPECT_EQ(both(), std::pair(false, false));
+}
+
 TEST_F(UnderlayTest, WhatLinuxSendsLeavesByTheActiveUplink) {
     // Whatever it is: Linux has its own judgement.
     const Octets frames[] = {raw_frame(broadcast_mac, underlay_mac, 0x0806, 46),
