@@ -85,6 +85,12 @@ class Actions {
     Actions& jump(std::uint32_t group) {
         return add<rte_flow_action_jump>(RTE_FLOW_ACTION_TYPE_JUMP, {group}, {group});
     }
+    Actions& meter(rte_flow_meter_profile* profile) {
+        rte_flow_action_meter_mark meter{}, mask{};
+        meter.profile = profile;
+        std::memset(&mask.profile, 0xff, sizeof mask.profile);
+        return add(RTE_FLOW_ACTION_TYPE_METER_MARK, meter, mask);
+    }
     Actions& to(rte_flow_action_type type, std::uint16_t port) {
         return add<rte_flow_action_ethdev>(type, {port}, {port});
     }
@@ -153,6 +159,17 @@ class Program {
             "a rule");
     }
 
+    /// Packets of more than 1000 octets are red.
+    rte_flow_meter_profile* meter_profile() {
+        rte_mtr_meter_profile profile{};
+        profile.alg = RTE_MTR_SRTCM_RFC2697;
+        profile.srtcm_rfc2697.cir = 1'000'000;
+        profile.srtcm_rfc2697.cbs = 1000;
+        rte_flow_meter_profile* const made = model_.add_meter_profile(uplink, 1, profile, error_);
+        fuzz::require(made != nullptr, "a meter profile");
+        return made;
+    }
+
     void dispatch() {
         for (const std::uint16_t port : {uplink, other_uplink, vm}) {
             rule(0, port, Origin::any,
@@ -199,10 +216,7 @@ class Program {
                  .add(RTE_FLOW_ITEM_TYPE_ETH)
                  .add(RTE_FLOW_ITEM_TYPE_UDP, udp, udp)
                  .add(RTE_FLOW_ITEM_TYPE_VXLAN),
-             Actions()
-                 .add(RTE_FLOW_ACTION_TYPE_VXLAN_DECAP)
-                 .add(RTE_FLOW_ACTION_TYPE_METER_MARK)
-                 .jump(3));
+             Actions().add(RTE_FLOW_ACTION_TYPE_VXLAN_DECAP).meter(meter_profile()).jump(3));
     }
 
     void from_vm() {
