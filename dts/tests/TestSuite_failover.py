@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -300,9 +299,9 @@ class TestPrimary:
         """`failover.preempt = always` brings the traffic back to the primary, after `updelay_ms`.
 
         Steps:
-            * Pull the primary's cable and put it back; ask for the other uplink then.
+            * Pull the primary's cable and put it back.
         Verify:
-            * The primary is active again, by preemption; what an operator asked for stays.
+            * The primary is active again, by preemption.
         """
         with Lab() as lab:
             hv1 = lab.hypervisor("hv1", 1)
@@ -316,9 +315,6 @@ class TestPrimary:
             hv1.shell.wait_active("p0")
             record = hv1.shell.json("show failover history")[-1]
             assert (record["reason"], record["seen_by"]) == ("preempted", "timer")
-            hv1.shell.run("failover switch")
-            time.sleep(0.5)
-            assert hv1.shell.active_uplink() == "p1"
 
     def test_started_without_carrier(self) -> None:
         """A process that starts with its primary's cable out uses the other.
