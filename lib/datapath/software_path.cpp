@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "datapath/software_path.h"
-
+// Before any header that brings one of DPDK's.
 #include "datapath/ring_create_elem.h"
+
+#include "datapath/software_path.h"
 #include "datapath/software_path_implementation.h"
 
 #include <cerrno>
