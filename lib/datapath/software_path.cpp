@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Before any header that brings one of DPDK's.
+// clang-format off: before any header that brings one of DPDK's
 #include "datapath/ring_create_elem.h"
-
+// clang-format on
 #include "datapath/software_path.h"
 #include "datapath/software_path_implementation.h"
 

@@ -3,13 +3,13 @@
 
 #include "ipsec/crypto_operations.h"
 #include "ipsec/ip_packet.h"
+#include "ipsec/ipsec_library.h"
 
 #include <algorithm>
 #include <array>
 #include <string>
 
 #include <rte_cryptodev.h>
-#include <rte_ipsec.h>
 
 namespace sallyport::ipsec {
 

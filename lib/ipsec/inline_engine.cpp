@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "ipsec/inline_engine.h"
 
+#include "ipsec/ipsec_library.h"
+
 #include <algorithm>
 #include <array>
 #include <vector>
-
-#include <rte_ipsec.h>
 
 struct rte_security_ctx;
 

@@ -2,6 +2,7 @@
 #include "ipsec/library_sa.h"
 
 #include "ipsec/ip_packet.h"
+#include "ipsec/ipsec_library.h"
 
 #include <algorithm>
 #include <cstdlib>
@@ -9,7 +10,6 @@
 #include <string>
 
 #include <rte_errno.h>
-#include <rte_ipsec.h>
 #include <string.h>
 
 namespace sallyport::ipsec {

@@ -2,6 +2,7 @@
 #include "ipsec/lookaside_engine.h"
 
 #include "ipsec/crypto_operations.h"
+#include "ipsec/ipsec_library.h"
 
 #include <algorithm>
 #include <array>
@@ -9,7 +10,6 @@
 
 #include <rte_cryptodev.h>
 #include <rte_cycles.h>
-#include <rte_ipsec.h>
 #include <rte_pause.h>
 
 namespace sallyport::ipsec {
