@@ -21,6 +21,7 @@ from api.lab import Lab, Station
 from api.shell import Shell
 from api.vm import Vm
 from api.wire import Wire, is_vxlan, outer, vxlan
+from framework.closing import Closing
 from framework.process import TIME_SCALE
 
 BROADCAST = "ff:ff:ff:ff:ff:ff"
@@ -32,7 +33,7 @@ def unicast(source: str, destination: str, marker: bytes) -> Packet:
             / UDP(sport=1, dport=2) / marker)
 
 
-class Bench:
+class Bench(Closing):
     """Owns a Lab with one hypervisor, `hv`, and stations that are its remote vteps.
 
     Args:
@@ -178,13 +179,3 @@ class Bench:
             if name in self.wires:
                 self.wires[name].close()
         self.lab.close()
-
-    def __enter__(self) -> Bench:
-        return self
-
-    def __exit__(self, kind: object, *_: object) -> None:
-        try:
-            self.close()
-        except AssertionError:
-            if kind is None:
-                raise

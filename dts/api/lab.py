@@ -21,6 +21,7 @@ from api.testpmd_vm import TestpmdVm
 from api.vm import Vm
 from api.wire import Wire
 from api.xfrm_peer import XfrmPeer
+from framework.closing import Closing
 from framework.namespace import Namespace, Switch, make_bridge
 from framework.process import wait_until
 
@@ -167,7 +168,7 @@ class Station:
         self.namespace.delete()
 
 
-class Lab:
+class Lab(Closing):
     """Owns all that was built; `close` takes it down in order, on failure too.
 
     Args:
@@ -255,16 +256,6 @@ class Lab:
     def _delete_all(self) -> None:
         while self._deletions:
             self._deletions.pop()()
-
-    def __enter__(self) -> Lab:
-        return self
-
-    def __exit__(self, kind: object, *_: object) -> None:
-        try:
-            self.close()
-        except AssertionError:
-            if kind is None:
-                raise
 
 
 __all__ = ["BLUE", "RED", "Hypervisor", "Lab", "Station", "vm_addresses", "vm_mac", "wait_until"]

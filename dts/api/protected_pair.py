@@ -18,6 +18,7 @@ from api.lab import BLUE, RED, Hypervisor, Lab
 from api.security import Sa, SaPair
 from api.vm import Vm
 from api.wire import Wire
+from framework.closing import Closing
 from framework.namespace import Switch
 from framework.process import wait_until
 
@@ -53,7 +54,7 @@ class _End:
         self.hypervisor.shell.run("ipsec rekey blue")
 
 
-class ProtectedPair:
+class ProtectedPair(Closing):
     """Tenant blue in ESP and tenant red in clear between hv1 and hv2, each with a VM on both.
 
     Attributes:
@@ -137,16 +138,6 @@ class ProtectedPair:
         finally:
             while self._closing:
                 self._closing.pop().close()
-
-    def __enter__(self) -> ProtectedPair:
-        return self
-
-    def __exit__(self, kind: object, *_: object) -> None:
-        try:
-            self.close()
-        except AssertionError:
-            if kind is None:
-                raise
 
 
 class ClearWatch:
