@@ -160,6 +160,11 @@ def mac_after_ping(peer: LinuxPeer, hypervisor: Hypervisor) -> str | None:
     return mac_of_next_hop(hypervisor, peer.vtep)
 
 
+def add_link_local(router: Namespace, interface: str, number: int) -> None:
+    """What a router forwards over IPv6, it resolves from this address, or not at all (Linux)."""
+    router.add_address(interface, f"fe80::{number}/64")
+
+
 class Routed:
     """hv1 and a Linux peer in different networks, two routers between them on switch A."""
 
@@ -180,6 +185,8 @@ class Routed:
             self.hv1.tenant("blue", BLUE, [self.peer.vtep])
             self.near = self.hv1.vm("blue", "near", 1, "veth")
             self.far = self.peer.vm("far", BLUE, vm_mac(3), vm_addresses(3), [self.hv1.vtep])
+            if ipv6:
+                add_link_local(self.routers[0], "far", 1)
             for index, router in enumerate(self.routers):
                 router.add_address("far" if index == 0 else "lo", f"{far_net}1/{self.length}"
                                    if index == 0 else f"{far_net}2/{self.length}")
@@ -196,6 +203,8 @@ class Routed:
         router.sysctl("net/ipv4/ip_forward", 1)
         router.sysctl("net/ipv6/conf/all/forwarding", 1)
         router.add_address("up0", f"{lab.address(number)}/{lab.prefix_length}")
+        if lab.ipv6:
+            add_link_local(router, "up0", number)
         return router
 
     def route(self, number: int) -> None:
