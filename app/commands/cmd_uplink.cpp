@@ -35,40 +35,6 @@ std::string render_failover(const Json& failover) {
            + '\n' + table(failover.at("uplinks"));
 }
 
-std::string render_failover_history(const Json& records) {
-    static const shell::Renderer table =
-        shell::table({column("NO", "number", Align::right), column("TIME", "time"),
-                      column("FROM", "from"), column("TO", "to"), column("REASON", "reason"),
-                      column("SEEN BY", "seen_by"), column("DECIDED", "decided_us", Align::right),
-                      column("SOFTWARE", "software_switched_us", Align::right),
-                      column("NIC", "hardware_updated_us", Align::right),
-                      column("RULES", "hardware_rules", Align::right),
-                      column("SAS", "sas_moved_us", Align::right),
-                      column("ANNOUNCED", "announced_us", Align::right),
-                      column("FIRST OUT", "first_sent_us", Align::right),
-                      column("FIRST IN", "first_received_us", Align::right)},
-                     "the active uplink has not changed since the start");
-    return table(records)
-           + (records.empty() ? "" : "times in microseconds since the event was seen\n");
-}
-
-std::string uplink_name(const control::Controller& controller,
-                        const std::optional<failover::UplinkIndex>& index) {
-    const auto& uplinks = controller.settings().uplinks;
-    return index && *index < uplinks.size() ? uplinks[*index].name : "none";
-}
-
-Expected<shell::Output> switch_uplink(control::Controller& controller) {
-    Expected<failover::Switch> done = controller.switch_uplink();
-    if (!done) return tl::unexpected(done.error());
-    Json data{{"from", uplink_name(controller, done->from)},
-              {"to", uplink_name(controller, done->to)}};
-    return shell::Output{.data = data, .render = [](const Json& switched) {
-                             return "active uplink: " + member_text(switched, "to") + " (was "
-                                    + member_text(switched, "from") + ")";
-                         }};
-}
-
 } // namespace
 
 void add_uplink_commands(const Context& context) {
@@ -78,25 +44,12 @@ void add_uplink_commands(const Context& context) {
                              return shell::Output{.data = failover_json(controller.failover()),
                                                   .render = render_failover};
                          });
-    context.commands.add(
-        "show failover history", "the latest switches, each with its times",
-        [&controller](const shell::Arguments&) -> Expected<shell::Output> {
-            const auto& uplinks = controller.settings().uplinks;
-            Json records =
-                array_json(controller.failover_history(), [&uplinks](const auto& record) {
-                    return failover_record_json(record, uplinks);
-                });
-            return shell::Output{.data = std::move(records), .render = render_failover_history};
-        });
     context.commands.add("set uplink <uplink:uplink> <state:(up|down)>",
                          "administrative state of an uplink",
                          [&controller](const shell::Arguments& arguments) {
                              return done(controller.set_uplink(arguments.word("uplink"),
                                                                arguments.word("state") == "up"));
                          });
-    context.commands.add(
-        "failover switch", "make the other uplink active",
-        [&controller](const shell::Arguments&) { return switch_uplink(controller); });
 }
 
 } // namespace sallyport::commands

@@ -67,7 +67,8 @@ Json failover_settings_json(const config::Settings& settings) {
             {"hold_down_quiet_ms", policy.hold_down_quiet.count()},
             {"poll_interval_ms", failover.poll_interval.count()},
             {"announce_count", failover.announce_count},
-            {"announce_interval_ms", failover.announce_interval.count()}};
+            {"announce_interval_ms", failover.announce_interval.count()},
+            {"probe_port", failover.probe_port == 0 ? Json() : Json(failover.probe_port)}};
 }
 
 Json ipsec_settings_json(const config::IpsecSettings& ipsec) {

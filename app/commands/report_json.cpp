@@ -144,6 +144,30 @@ Json failover_json(const control::FailoverReport& failover) {
     };
 }
 
+Json probe_report_json(const failover::ProbeReport& report) {
+    const auto gap = [](const failover::ProbeGap& longest) -> Json {
+        return {
+            {"us", longest.length.count()}, {"after", longest.after}, {"before", longest.before}};
+    };
+    const auto microseconds = [](const std::optional<std::chrono::microseconds>& time) {
+        return time ? Json(time->count()) : Json();
+    };
+    return {
+        {"sent", report.sent},
+        {"received", report.received},
+        {"lost_there", report.lost_there},
+        {"lost_back", report.lost_back},
+        {"unanswered", report.unanswered},
+        {"duplicates", report.duplicates},
+        {"reordered", report.reordered},
+        {"gap", gap(report.gap)},
+        {"gap_there", gap(report.gap_there)},
+        {"gap_back", gap(report.gap_back)},
+        {"shortest_round_trip_us", microseconds(report.shortest_round_trip)},
+        {"longest_round_trip_us", microseconds(report.longest_round_trip)},
+    };
+}
+
 Json failover_record_json(const failover::FailoverRecord& record,
                           const std::vector<config::UplinkSettings>& uplinks) {
     using failover::Milestone;
@@ -171,6 +195,39 @@ Json failover_record_json(const failover::FailoverRecord& record,
         {"first_received_us", after(Milestone::first_received)},
         {"hardware_rules", has_rules ? Json(record.hardware_rules) : Json()},
         {"hardware_time_us", has_rules ? Json(record.hardware_time.count()) : Json()},
+    };
+}
+
+Json probe_json(const std::optional<control::ProbeStatus>& probe) {
+    if (!probe) return {};
+    Json json{{"vtep", probe->vtep.to_string()},
+              {"packets_per_second", probe->packets_per_second},
+              {"running", probe->running}};
+    json.update(probe_report_json(probe->report));
+    return json;
+}
+
+Json drill_json(const std::optional<control::DrillStatus>& drill,
+                const std::vector<config::UplinkSettings>& uplinks) {
+    using State = control::DrillReport::State;
+    if (!drill) return {};
+    const control::DrillReport& report = drill->report;
+    const auto leg_json = [&uplinks](const control::DrillReport::Leg& leg) {
+        const auto name = [&uplinks](const std::optional<failover::UplinkIndex>& index) {
+            return index ? Json(uplinks.at(*index).name) : Json();
+        };
+        Json json{{"from", name(leg.what.from)}, {"to", name(leg.what.to)}};
+        json.update(probe_report_json(leg.traffic));
+        return json;
+    };
+    return {
+        {"vtep", drill->vtep.to_string()},
+        {"packets_per_second", drill->packets_per_second},
+        {"state", report.state == State::running ? "running"
+                  : report.state == State::done  ? "done"
+                                                 : "failed"},
+        {"failure", report.failure.empty() ? Json() : Json(report.failure)},
+        {"switches", array_json(report.legs, leg_json)},
     };
 }
 

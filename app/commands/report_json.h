@@ -21,6 +21,10 @@ Json failover_json(const control::FailoverReport& failover);
 /// Members "..._us" are microseconds since the event was seen.
 Json failover_record_json(const failover::FailoverRecord& record,
                           const std::vector<config::UplinkSettings>& uplinks);
+/// Null: there was none.
+Json probe_json(const std::optional<control::ProbeStatus>& probe);
+Json drill_json(const std::optional<control::DrillStatus>& drill,
+                const std::vector<config::UplinkSettings>& uplinks);
 Json tenant_json(const control::TenantReport& tenant);
 Json fdb_json(const control::FdbReport& entry);
 Json vtep_json(const control::VtepReport& vtep);

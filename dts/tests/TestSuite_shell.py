@@ -41,6 +41,9 @@ def lab() -> Iterator[Lab]:
         for _ in range(2):  # there, and back
             hv1.shell.run("failover switch")
             assert_pings(hv1.vms["one"], "10.0.0.3")
+        # The peer is a Linux, which answers neither.
+        hv1.shell.run(f"failover probe {peer.vtep} rate 10")
+        hv1.shell.run(f"failover drill {peer.vtep}")
         yield lab
 
 
@@ -56,6 +59,8 @@ SHOWS = {
     "show port stats all": ("p0", "p1", "one", "two"),
     "show port stats p0": ("p0",),
     "show uplink": ("p0", "p1", "active", "carrier"),
+    "show failover probe": ("10 a second to 192.0.2.11", "running", "lost on the way there"),
+    "show failover drill": ("1000 a second to 192.0.2.11",),
     "show failover history": ("p0", "p1", "requested", "operator", "microseconds"),
     "show tenant all": ("blue", str(BLUE)),
     "show tenant blue": ("blue", str(BLUE), "192.0.2.1", "192.0.2.11", "one", "two"),

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -53,6 +53,64 @@ class TestTwoHypervisors:
                 if one is not other:
                     assert_pings(one, other.ip, count=3)
                     assert_pings(one, other.ipv6, count=3)
+
+    def test_probe(self, lab: Lab) -> None:
+        """`failover probe` counts what its stream lost, each way.
+
+        Steps:
+            * Send a stream to the other hypervisor; pull this one's cable in its middle, and put it
+              back; end the stream.
+        Verify:
+            * Most is answered, nothing comes twice, what is missing is told by direction, and the
+              longest gap lies between two numbers of the stream.
+        """
+        hv1 = lab.hypervisors[0]
+        hv1.shell.run(f"failover probe {lab.address(2)} rate 1000")
+
+        def answered(least: int) -> Callable[[], bool]:
+            return lambda: hv1.shell.json("show failover probe")["received"] > least
+
+        wait_until(answered(500), "500 answers")
+        active = hv1.shell.active_uplink()
+        lab.switches[int(active[1])].pull("hv1")
+        hv1.shell.wait_active("p1" if active == "p0" else "p0")
+        before = hv1.shell.json("show failover probe")["received"]
+        wait_until(answered(before + 500), "500 more answers")
+        lab.switches[int(active[1])].plug("hv1")
+        hv1.shell.run("failover probe stop")
+        wait_until(lambda: not hv1.shell.json("show failover probe")["running"], "the end")
+        report = hv1.shell.json("show failover probe")
+        missing = report["lost_there"] + report["lost_back"] + report["unanswered"]
+        assert report["received"] + missing == report["sent"] and report["duplicates"] == 0, report
+        assert 0 < report["gap"]["after"] < report["gap"]["before"] <= report["sent"], report
+        assert hv1.shell.run("failover probe stop", check=False).status != 0
+
+    def test_drill(self, lab: Lab) -> None:
+        """`failover drill` switches over and back, and tells what that cost.
+
+        Steps:
+            * Run a drill against the other hypervisor; look at the history.
+        Verify:
+            * Both switches are told, the same uplink is active again, nothing came twice, and the
+              VMs reach each other.
+        """
+        hv1 = lab.hypervisors[0]
+        wait_until(lambda: all(u["link_up"] for u in hv1.shell.json("show uplink")["uplinks"]),
+                   "both links")
+        active = hv1.shell.active_uplink()
+        hv1.shell.run(f"failover drill {lab.address(2)} rate 1000")
+        wait_until(lambda: hv1.shell.json("show failover drill")["state"] != "running",
+                   "the end of the drill", timeout=60)
+        drill = hv1.shell.json("show failover drill")
+        assert drill["state"] == "done", drill
+        there, back = drill["switches"]
+        assert (there["from"], back["to"]) == (active, active), drill
+        for leg in (there, back):
+            assert leg["received"] > 0 and leg["duplicates"] == 0, drill
+        assert hv1.shell.active_uplink() == active
+        assert [r["reason"] for r in hv1.shell.json("show failover history")[-2:]] == [
+            "requested", "requested"]
+        assert_pings(vm(lab, "blue1"), vm(lab, "blue2").ip)
 
     @pytest.mark.parametrize("pair", [("blue1", "blue2"), ("red4", "red3"), ("blue1", "blue3")])
     def test_tcp(self, lab: Lab, pair: tuple[str, str]) -> None:

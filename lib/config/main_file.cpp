@@ -48,6 +48,7 @@ constexpr auto forms = std::to_array<KeyForm>({
     {"failover.poll_interval_ms"},
     {"failover.announce_count"},
     {"failover.announce_interval_ms"},
+    {"failover.probe_port"},
     {"workers.idle"},
     {"workers.max_sleep_us"},
     {"ipsec.offload"},
@@ -359,6 +360,11 @@ void MainParser::parse_failover() {
     values_.take_number("failover.announce_count", {1, 255}, failover.announce_count);
     values_.take_duration("failover.announce_interval_ms", {1, 10000, "milliseconds"},
                           failover.announce_interval);
+    if (const Entry* entry = keys_.find("failover.probe_port");
+        entry != nullptr && entry->value == "none")
+        failover.probe_port = 0;
+    else
+        values_.take_number("failover.probe_port", {1, 65535}, failover.probe_port);
 }
 
 void MainParser::parse_failover_policy(failover::StateMachineSettings& policy) {

@@ -166,6 +166,8 @@ struct FailoverSettings {
     /// Announcements of each local vtep after a switch, and their spacing.
     std::uint8_t announce_count = 3;
     std::chrono::milliseconds announce_interval{100};
+    /// UDP port, host byte order, by which we answer probes and expect answers; 0: we do not answer.
+    std::uint16_t probe_port = 18790;
 
     bool operator==(const FailoverSettings&) const = default;
 };

@@ -83,9 +83,11 @@ std::string uplinks_text(const Settings& settings) {
                          policy.downdelay.count(), policy.hold_down_base.count(),
                          policy.hold_down_limit.count(), policy.hold_down_quiet.count())
            + fmt::format(
-               "poll_interval_ms = {}\nannounce_count = {}\nannounce_interval_ms = {}\n\n",
+               "poll_interval_ms = {}\nannounce_count = {}\nannounce_interval_ms = {}\n"
+               "probe_port = {}\n\n",
                failover.poll_interval.count(), failover.announce_count,
-               failover.announce_interval.count());
+               failover.announce_interval.count(),
+               failover.probe_port == 0 ? "none" : std::to_string(failover.probe_port));
 }
 
 std::string limits_text(const LimitSettings& limits) {

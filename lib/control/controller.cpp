@@ -41,6 +41,9 @@ RunningController::RunningController(const config::Settings& settings, EventLoop
 
 RunningController::~RunningController() {
     alive_.reset();
+    drilling_.reset();
+    probing_.reset();
+    responder_.reset();
     announcer_.reset();
     if (workers_run_) path_->stop();
     learning_.reset();
@@ -214,7 +217,9 @@ Expected<void> RunningController::run_workers() {
     announcer_ = std::make_unique<Announcer>(
         loop_, schedule, [this](auto uplink, auto frame) { return path_->inject(uplink, frame); });
     if (auto active = failover_->machine().active()) announce_from(*active);
-    return {};
+    if (settings_.failover.probe_port == 0 || settings_.underlay.host_port.empty()) return {};
+    responder_ = std::make_unique<ProbeResponder>(loop_);
+    return responder_->start(settings_.failover.probe_port, settings_.underlay.host_port);
 }
 
 void RunningController::switched(std::optional<failover::UplinkIndex> active) {

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "config/settings.h"
+#include "control/failover_drill.h"
 #include "control/sa_report.h"
 #include "datapath/software_path.h"
 #include "eswitch/hardware_path.h"
@@ -73,6 +74,21 @@ struct FailoverReport {
     std::string last_reason;
     std::uint64_t switches = 0;
     std::vector<UplinkReport> uplinks;
+};
+
+/// Of "failover probe".
+struct ProbeStatus {
+    net::IpAddress vtep;
+    std::uint32_t packets_per_second = 0;
+    bool running = false;
+    failover::ProbeReport report;
+};
+
+/// Of "failover drill".
+struct DrillStatus {
+    net::IpAddress vtep;
+    std::uint32_t packets_per_second = 0;
+    DrillReport report;
 };
 
 struct NextHopReport {
@@ -210,6 +226,14 @@ class Controller {
     virtual Expected<void> remove_fdb(const std::string& tenant, const net::MacAddress& mac) = 0;
     virtual Expected<void> set_uplink(const std::string& uplink, bool administratively_up) = 0;
     virtual Expected<failover::Switch> switch_uplink() = 0;
+    /// Sends a numbered stream to the vtep of another Sallyport, until stop_probe(); one that is
+    /// under way ends.
+    virtual Expected<void> start_probe(const net::IpAddress& vtep,
+                                       std::uint32_t packets_per_second) = 0;
+    virtual Expected<void> stop_probe() = 0;
+    /// Switches to the other uplink and back, each in the middle of a stream; takes some seconds.
+    virtual Expected<void> start_drill(const net::IpAddress& vtep,
+                                       std::uint32_t packets_per_second) = 0;
     virtual void clear_counters() = 0;
 
     // Questions.
@@ -218,6 +242,9 @@ class Controller {
     [[nodiscard]] virtual FailoverReport failover() const = 0;
     /// The latest switches of the active uplink, oldest first.
     [[nodiscard]] virtual std::vector<failover::FailoverRecord> failover_history() const = 0;
+    /// The latest one; absent: there was none.
+    [[nodiscard]] virtual std::optional<ProbeStatus> probe() const = 0;
+    [[nodiscard]] virtual std::optional<DrillStatus> drill() const = 0;
     [[nodiscard]] virtual std::vector<NextHopReport> next_hops() const = 0;
     [[nodiscard]] virtual std::vector<VtepReport> vteps() const = 0;
     /// @param tenant empty: of all

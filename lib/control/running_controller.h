@@ -7,12 +7,15 @@
 #include "control/driver_link_event.h"
 #include "control/event_loop.h"
 #include "control/failover_control.h"
+#include "control/failover_drill.h"
+#include "control/failover_probe.h"
 #include "control/hardware_view.h"
 #include "control/learning.h"
 #include "control/link_watch.h"
 #include "control/next_hops.h"
 #include "control/nic.h"
 #include "control/port_set.h"
+#include "control/probe_responder.h"
 #include "control/protection.h"
 #include "control/tenants.h"
 #include "overlay/forwarding_state.h"
@@ -41,12 +44,19 @@ class RunningController final : public Controller {
     Expected<void> remove_fdb(const std::string& tenant, const net::MacAddress& mac) override;
     Expected<void> set_uplink(const std::string& uplink, bool administratively_up) override;
     Expected<failover::Switch> switch_uplink() override;
+    Expected<void> start_probe(const net::IpAddress& vtep,
+                               std::uint32_t packets_per_second) override;
+    Expected<void> stop_probe() override;
+    Expected<void> start_drill(const net::IpAddress& vtep,
+                               std::uint32_t packets_per_second) override;
     void clear_counters() override;
 
     [[nodiscard]] const config::Settings& settings() const override { return settings_; }
     [[nodiscard]] std::vector<PortReport> ports() const override;
     [[nodiscard]] FailoverReport failover() const override;
     [[nodiscard]] std::vector<failover::FailoverRecord> failover_history() const override;
+    [[nodiscard]] std::optional<ProbeStatus> probe() const override;
+    [[nodiscard]] std::optional<DrillStatus> drill() const override;
     [[nodiscard]] std::vector<NextHopReport> next_hops() const override;
     [[nodiscard]] std::vector<VtepReport> vteps() const override;
     [[nodiscard]] Expected<std::vector<FdbReport>> fdb(const std::string& tenant) const override;
@@ -74,6 +84,8 @@ class RunningController final : public Controller {
     Expected<void> watch_links();
     Expected<void> run_workers();
 
+    [[nodiscard]] Expected<ProbePlan> probe_plan(const net::IpAddress& vtep,
+                                                 std::uint32_t packets_per_second) const;
     void switched(std::optional<failover::UplinkIndex> active);
     void announce_from(failover::UplinkIndex uplink);
     [[nodiscard]] std::vector<net::IpAddress> announced_addresses() const;
@@ -106,6 +118,17 @@ class RunningController final : public Controller {
     std::unique_ptr<Learning> learning_;
     bool workers_run_ = false;
     std::unique_ptr<Announcer> announcer_;
+    std::unique_ptr<ProbeResponder> responder_;
+    struct Probing {
+        ProbePlan plan;
+        std::unique_ptr<FailoverProbe> stream;
+    };
+    std::optional<Probing> probing_;
+    struct Drilling {
+        ProbePlan plan;
+        std::unique_ptr<FailoverDrill> drill;
+    };
+    std::optional<Drilling> drilling_;
     /// What other threads post looks here whether the object still is.
     std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };

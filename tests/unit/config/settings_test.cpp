@@ -63,6 +63,7 @@ hold_down_quiet_ms = 90000
 poll_interval_ms = 5
 announce_count = 7
 announce_interval_ms = 250
+probe_port = 4711
 [workers]
 idle = spin
 max_sleep_us = 50
@@ -191,7 +192,8 @@ TEST(GoodMain, EveryKey) {
                                                     .hold_down_quiet = 90s},
                                                    5ms,
                                                    7,
-                                                   250ms}));
+                                                   250ms,
+                                                   4711}));
     EXPECT_EQ(settings.workers, (WorkerSettings{WorkerIdle::spin, 50us}));
     EXPECT_EQ(settings.limits, (LimitSettings{16, 1000, 2000, 4096}));
     EXPECT_EQ(settings.ipsec, (IpsecSettings{ipsec::Engine::lookaside, "/var/lib/numbers", true,
@@ -331,6 +333,7 @@ TEST(ConfigText, NamesEveryKeyOfTheDocumentation) {
                             "poll_interval_ms",
                             "announce_count",
                             "announce_interval_ms",
+                            "probe_port",
                             "idle",
                             "max_sleep_us",
                             "socket",

@@ -25,13 +25,71 @@ TEST_F(CommandsTest, ChangesReachTheController) {
     run("set uplink p0 down");
     run("set uplink p0 up");
     run("clear stats");
+    run("failover probe 192.0.2.2");
+    run("failover probe 2001:db8::2 rate 100000");
+    run("failover probe stop");
+    run("failover drill 192.0.2.2 rate 1");
     EXPECT_EQ(run("failover switch"), "active uplink: p1 (was p0)\n");
     EXPECT_THAT(controller.record_of_calls,
                 ElementsAre("add_fdb blue 52:54:00:00:00:09 192.0.2.2",
                             "add_fdb blue 52:54:00:00:00:09 blue1",
                             "remove_fdb blue 52:54:00:00:00:09", "add_tenant /folder/green.conf",
                             "remove_tenant red", "set_uplink p0 down", "set_uplink p0 up",
-                            "clear_counters", "switch_uplink"));
+                            "clear_counters", "start_probe 192.0.2.2 1000",
+                            "start_probe 2001:db8::2 100000", "stop_probe",
+                            "start_drill 192.0.2.2 1", "switch_uplink"));
+}
+
+TEST_F(CommandsTest, RatesAreNumbersOfPackets) {
+    for (const std::string rate : {"0", "100001", "-1", "1k", "1.5", "99999999999999999999"})
+        EXPECT_EQ(fail("failover probe 192.0.2.2 rate " + rate),
+                  "error: '" + rate + "' is no rate; packets per second, 1 to 100000\n");
+    EXPECT_THAT(controller.record_of_calls, ElementsAre());
+}
+
+TEST_F(CommandsTest, HistoryOfSwitches) {
+    EXPECT_EQ(run("show failover history"), "the active uplink has not changed since the start\n");
+    failover::FailoverRecord record;
+    record.number = 7;
+    record.what = {0, std::nullopt, failover::Reason::all_down};
+    record.source = failover::EventSource::kernel;
+    record.seen = failover::TimePoint(std::chrono::seconds(1));
+    record.reached[0] = record.seen + std::chrono::microseconds(40);
+    controller.failover_records = {record};
+    const auto json = nlohmann::json::parse(run("show failover history json"));
+    ASSERT_EQ(json.size(), 1U);
+    EXPECT_EQ(json[0]["from"], "p0");
+    EXPECT_TRUE(json[0]["to"].is_null());
+    EXPECT_EQ(json[0]["reason"], "all uplinks down");
+    EXPECT_EQ(json[0]["seen_by"], "kernel carrier");
+    EXPECT_EQ(json[0]["decided_us"], 40);
+    EXPECT_TRUE(json[0]["announced_us"].is_null());
+    EXPECT_TRUE(json[0]["hardware_rules"].is_null());
+    EXPECT_THAT(run("show failover history"), HasSubstr("kernel carrier"));
+}
+
+TEST_F(CommandsTest, ProbesAndDrills) {
+    EXPECT_EQ(run("show failover probe"), "no probe was started\n");
+    EXPECT_EQ(run("show failover drill"), "no drill was started\n");
+    failover::ProbeReport report;
+    report.sent = 10;
+    report.received = 8;
+    report.lost_back = 2;
+    report.gap_back = {std::chrono::microseconds(1234), 3, 6};
+    controller.probe_status =
+        control::ProbeStatus{*net::IpAddress::parse("192.0.2.2"), 100, true, report};
+    const std::string text = run("show failover probe");
+    EXPECT_THAT(text, HasSubstr("100 a second to 192.0.2.2, running\n"));
+    EXPECT_THAT(text, HasSubstr("1234 us, between packets 3 and 6"));
+    control::DrillReport drill{control::DrillReport::State::failed,
+                               "it broke",
+                               {{{0, 1, failover::Reason::requested}, report}}};
+    controller.drill_status = control::DrillStatus{*net::IpAddress::parse("192.0.2.2"), 100, drill};
+    EXPECT_THAT(run("show failover drill"), HasSubstr("p0 -> p1\n"));
+    const auto json = nlohmann::json::parse(run("show failover drill json"));
+    EXPECT_EQ(json["state"], "failed");
+    EXPECT_EQ(json["failure"], "it broke");
+    EXPECT_EQ(json["switches"][0]["lost_back"], 2);
 }
 
 TEST_F(CommandsTest, ErrorsOfTheControllerAreShown) {

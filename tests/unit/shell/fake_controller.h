@@ -68,6 +68,13 @@ class FakeController final : public control::Controller {
         if (auto done = record("switch_uplink"); !done) return tl::unexpected(done.error());
         return failover::Switch{0, 1, failover::Reason::requested};
     }
+    Expected<void> start_probe(const net::IpAddress& vtep, std::uint32_t rate) override {
+        return record("start_probe " + vtep.to_string() + " " + std::to_string(rate));
+    }
+    Expected<void> stop_probe() override { return record("stop_probe"); }
+    Expected<void> start_drill(const net::IpAddress& vtep, std::uint32_t rate) override {
+        return record("start_drill " + vtep.to_string() + " " + std::to_string(rate));
+    }
     void clear_counters() override { static_cast<void>(record("clear_counters")); }
 
     [[nodiscard]] const config::Settings& settings() const override { return settings_; }
@@ -86,6 +93,12 @@ class FakeController final : public control::Controller {
         vm.allowed_macs = {mac("52:54:00:00:00:01")};
         vm.nic = control::NicPortCounters{{9, 900}, {8, 800}, {1, 100}};
         return {uplink, vm};
+    }
+    [[nodiscard]] std::optional<control::ProbeStatus> probe() const override {
+        return probe_status;
+    }
+    [[nodiscard]] std::optional<control::DrillStatus> drill() const override {
+        return drill_status;
     }
     [[nodiscard]] std::vector<failover::FailoverRecord> failover_history() const override {
         return failover_records;
@@ -217,6 +230,8 @@ class FakeController final : public control::Controller {
     config::Settings settings_;
 
     std::vector<failover::FailoverRecord> failover_records;
+    std::optional<control::ProbeStatus> probe_status;
+    std::optional<control::DrillStatus> drill_status;
 
   private:
     Expected<void> record(std::string call) const {
