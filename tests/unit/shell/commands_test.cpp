@@ -301,6 +301,7 @@ TEST_F(CommandsTest, ManualAndShellKnowTheSameCommands) {
                                               {"ADDRESS", "192.0.2.2"},
                                               {"FILE", "x.conf"},
                                               {"LEVEL", "info"},
+                                              {"rate N", "rate 1000"},
                                               {"HEX", "525400000001525400000002080000"}};
     for (std::string text : manual) {
         if (text.rfind("show port", 0) == 0) text.replace(text.find("NAME"), 4, "p0");
