@@ -34,6 +34,18 @@ std::vector<std::uint8_t> neighbour_solicitation(const MacAddress& source_mac,
                                                  const IpAddress& source, const IpAddress& target,
                                                  const std::optional<MacAddress>& destination_mac);
 
+/// Answers an arp_request(): @p address is at @p source_mac.
+/// @param destination whoever asked, with its MAC
+std::vector<std::uint8_t> arp_reply(const MacAddress& source_mac, const IpAddress& address,
+                                    const IpAddress& destination,
+                                    const MacAddress& destination_mac);
+
+/// Answers a neighbour_solicitation(), with the override flag (RFC 4861 section 7.2.4).
+std::vector<std::uint8_t> solicited_advertisement(const MacAddress& source_mac,
+                                                  const IpAddress& address,
+                                                  const IpAddress& destination,
+                                                  const MacAddress& destination_mac);
+
 /// Unsolicited, to all nodes, with the override flag (RFC 4861 section 7.2.6).
 std::vector<std::uint8_t> unsolicited_advertisement(const MacAddress& source_mac,
                                                     const IpAddress& address);
@@ -51,5 +63,17 @@ struct NeighbourReply {
 /// 7.1.2; nothing else confirms that the neighbour was reached (RFC 4861 section 7.3.1).
 /// @param frame any octets
 std::optional<NeighbourReply> parse_neighbour_reply(std::span<const std::uint8_t> frame);
+
+/// Who asks where an address is.
+struct NeighbourRequest {
+    IpAddress target;
+    /// 0.0.0.0 or :: asks whether anybody has the address (RFC 5227, RFC 4862 section 5.4).
+    IpAddress sender;
+    MacAddress sender_mac;
+};
+
+/// Takes an ARP request, or a neighbour solicitation that is valid by RFC 4861 section 7.1.1.
+/// @param frame any octets
+std::optional<NeighbourRequest> parse_neighbour_request(std::span<const std::uint8_t> frame);
 
 } // namespace sallyport::net

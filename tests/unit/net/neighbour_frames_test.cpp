@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The gratuitous ARP and the unsolicited advertisement are held by tests/unit/underlay.
+#include "net/detector_frames.h"
 #include "net/neighbour_frames.h"
 
 #include <gtest/gtest.h>
@@ -156,6 +157,87 @@ TEST(NeighbourReply, AnAdvertisementIsCheckedByRfc4861) {
     const auto reply = parse_neighbour_reply(summed(whole, 78, 14));
     ASSERT_TRUE(reply);
     EXPECT_EQ(reply->mac, neighbour_mac);
+}
+
+const IpAddress our4 = *IpAddress::parse("192.0.2.5");
+const IpAddress neighbour4 = *IpAddress::parse("192.0.2.9");
+const IpAddress our6 = *IpAddress::parse("2001:db8::5");
+
+TEST(NeighbourRequest, WhatWeAskIsUnderstood) {
+    const auto asked =
+        parse_neighbour_request(arp_request(neighbour_mac, neighbour4, our4, broadcast_mac));
+    ASSERT_TRUE(asked);
+    EXPECT_EQ(asked->target, our4);
+    EXPECT_EQ(asked->sender, neighbour4);
+    EXPECT_EQ(asked->sender_mac, neighbour_mac);
+
+    for (const auto& to : {std::optional<MacAddress>(), std::optional(port_mac)}) {
+        const auto solicited =
+            parse_neighbour_request(neighbour_solicitation(neighbour_mac, neighbour6, our6, to));
+        ASSERT_TRUE(solicited);
+        EXPECT_EQ(solicited->target, our6);
+        EXPECT_EQ(solicited->sender, neighbour6);
+        EXPECT_EQ(solicited->sender_mac, neighbour_mac);
+    }
+}
+
+TEST(NeighbourRequest, WhatWeAnswerIsUnderstood) {
+    const auto arp =
+        parse_neighbour_reply(net::arp_reply(port_mac, our4, neighbour4, neighbour_mac));
+    ASSERT_TRUE(arp);
+    EXPECT_EQ(arp->address, our4);
+    EXPECT_EQ(arp->mac, port_mac);
+    EXPECT_EQ(arp->destination_mac, neighbour_mac);
+    const auto nd =
+        parse_neighbour_reply(solicited_advertisement(port_mac, our6, neighbour6, neighbour_mac));
+    ASSERT_TRUE(nd);
+    EXPECT_EQ(nd->address, our6);
+    EXPECT_EQ(nd->mac, port_mac);
+    EXPECT_EQ(nd->destination_mac, neighbour_mac);
+}
+
+TEST(NeighbourRequest, IsCheckedByRfc4861) {
+    const Octets whole = neighbour_solicitation(neighbour_mac, neighbour6, our6, {});
+    for (std::size_t length = 0; length < whole.size(); ++length)
+        EXPECT_FALSE(parse_neighbour_request(
+            Octets(whole.begin(), whole.begin() + static_cast<long>(length))));
+    EXPECT_TRUE(parse_neighbour_request(summed(whole, 85, 1))) << "the helper keeps it right";
+    EXPECT_FALSE(parse_neighbour_request(with(whole, 21, 254))) << "through a router";
+    EXPECT_FALSE(parse_neighbour_request(summed(whole, 54, 136))) << "an advertisement";
+    EXPECT_FALSE(parse_neighbour_request(summed(whole, 62, 0xff))) << "for a group";
+    EXPECT_FALSE(parse_neighbour_request(summed(whole, 79, 0))) << "option without length";
+    EXPECT_FALSE(parse_neighbour_request(arp_reply()));
+    EXPECT_FALSE(parse_neighbour_request(advertisement()));
+    // Duplicate address detection carries no option, and goes to the group.
+    const Octets from_nobody =
+        neighbour_solicitation(neighbour_mac, *IpAddress::parse("::"), our6, {});
+    EXPECT_FALSE(parse_neighbour_request(from_nobody));
+    EXPECT_TRUE(parse_neighbour_request(summed(from_nobody, 78, 14)));
+}
+
+TEST(DetectorFrames, TheStationsOwnAndQuestionsForItsAddresses) {
+    const DetectorStation station{port_mac, {our4, our6}};
+    const auto takes = [&](const Octets& frame) { return is_for_detectors(station, frame); };
+    EXPECT_TRUE(takes(arp_reply()));
+    EXPECT_TRUE(takes(advertisement()));
+    EXPECT_TRUE(takes(arp_request(neighbour_mac, neighbour4, our4, broadcast_mac)));
+    EXPECT_TRUE(takes(neighbour_solicitation(neighbour_mac, neighbour6, our6, {})));
+
+    EXPECT_FALSE(takes(arp_request(neighbour_mac, our4, neighbour4, broadcast_mac)));
+    EXPECT_FALSE(takes(neighbour_solicitation(neighbour_mac, our6, neighbour6, {})));
+    EXPECT_FALSE(takes(with(arp_reply(), 5, 0x56))) << "to another station";
+    EXPECT_FALSE(takes(unsolicited_advertisement(neighbour_mac, our6)));
+    Octets longest = arp_reply();
+    longest.resize(most_detector_frame);
+    EXPECT_TRUE(takes(longest));
+    longest.push_back(0);
+    EXPECT_FALSE(takes(longest));
+    EXPECT_FALSE(takes({}));
+    // Nobody there: not even what is sent to no MAC at all.
+    Octets to_zero = arp_reply();
+    std::fill_n(to_zero.begin(), 6, std::uint8_t{0});
+    EXPECT_FALSE(is_for_detectors({}, to_zero));
+    EXPECT_FALSE(is_for_detectors({}, arp_request(neighbour_mac, neighbour4, our4, broadcast_mac)));
 }
 
 } // namespace
