@@ -47,6 +47,22 @@ void FailoverControl::link(const LinkChange& change) {
     if (!applied) spdlog::error("failover: {}", applied.error().message());
 }
 
+void FailoverControl::detected(failover::UplinkIndex uplink, failover::Detector detector,
+                               bool failed) {
+    if (machine_.failed(uplink, detector) == failed) return;
+    const TimePoint now = environment_.now();
+    const EventSource source =
+        detector == failover::Detector::probe ? EventSource::probe : EventSource::bfd;
+    auto decided = machine_.detected(uplink, detector, failed, now);
+    Expected<void> applied;
+    if (decided) applied = apply(*decided, {source, now});
+    schedule();
+    changed(uplink);
+    spdlog::log(failed ? spdlog::level::warn : spdlog::level::info, "uplink {}: {} {}",
+                names_[uplink], to_string(detector), failed ? "failed" : "recovered");
+    if (!applied) spdlog::error("failover: {}", applied.error().message());
+}
+
 void FailoverControl::deadline() {
     timer_ = 0;
     const TimePoint now = environment_.now();
@@ -96,11 +112,10 @@ Error FailoverControl::refusal(failover::SwitchRefusal why) const {
     if (why != failover::SwitchRefusal::backup_not_usable) return error;
     for (const overlay::UplinkIndex uplink : overlay::all_uplinks) {
         if (machine_.usable(uplink)) continue;
-        bool down_by_operator = !machine_.administratively_up(uplink);
-        error.what += fmt::format("{} {} is {}", error.where.empty() ? ":" : ",", names_[uplink],
-                                  down_by_operator ? "administratively down" : "without link");
+        error.what += fmt::format("{} {}: {}", error.where.empty() ? ":" : ",", names_[uplink],
+                                  to_string(*machine_.fault(uplink)));
         error.where = "failover";
-        if (down_by_operator && machine_.link_up(uplink))
+        if (!machine_.administratively_up(uplink) && machine_.link_up(uplink))
             error.remedy = fmt::format("set uplink {} up", names_[uplink]);
     }
     return error;

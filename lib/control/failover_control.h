@@ -56,6 +56,8 @@ class FailoverControl {
 
     Expected<void> start(const std::array<bool, failover::uplink_count>& links_up);
     void link(const LinkChange& change);
+    /// @param failed what the detector says; told before or not
+    void detected(failover::UplinkIndex uplink, failover::Detector detector, bool failed);
     Expected<void> set_uplink(const std::string& name, bool administratively_up);
     Expected<failover::Switch> request_switch();
 

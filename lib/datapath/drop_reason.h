@@ -41,6 +41,7 @@ namespace sallyport::datapath {
     /* from the underlay */                                                                            \
     X(backup_uplink,            "backup-uplink",            "received on the uplink that is not active") \
     X(not_for_us,               "not-for-us",               "unicast to a MAC that is not the underlay's") \
+    X(detector_queue_full,      "detector-queue-full",      "for the failover detectors, whose queue is full") \
     X(outer_malformed,          "outer-malformed",          "outer IP header too short, or a length that does not fit") \
     X(outer_ip_checksum,        "outer-ip-checksum",        "outer IPv4 header checksum wrong")        \
     X(outer_fragment,           "outer-fragment",           "fragment of a VXLAN packet (RFC 7348 4.3)") \

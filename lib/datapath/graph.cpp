@@ -14,10 +14,10 @@ namespace sallyport::datapath {
 namespace {
 
 const NodeDefinition* const definitions[] = {
-    &port_rx_node,        &handover_rx_node,  &vm_input_node,   &host_input_node,
-    &underlay_input_node, &vxlan_decap_node,  &fdb_lookup_node, &flood_node,
-    &vxlan_encap_node,    &mtu_exceeded_node, &port_tx_node,    &drop_node,
-    &esp_inbound_node,    &esp_outbound_node,
+    &port_rx_node,        &handover_rx_node,  &vm_input_node,       &host_input_node,
+    &underlay_input_node, &vxlan_decap_node,  &fdb_lookup_node,     &flood_node,
+    &vxlan_encap_node,    &mtu_exceeded_node, &port_tx_node,        &drop_node,
+    &esp_inbound_node,    &esp_outbound_node, &detector_input_node,
 };
 
 /// rte_node_register ends in an array of names, which C++ cannot initialise; RTE_NODE_REGISTER's

@@ -109,14 +109,8 @@ Expected<void> RowWriter::remove(const overlay::TenantRow& row) {
 }
 
 void RowWriter::forget_learned(overlay::TenantId tenant) {
-    rte_ring* const ring = tables_.learn_queue.ring;
-    LearnRecord record;
-    for (unsigned left = rte_ring_count(ring); left > 0; --left) {
-        if (rte_ring_sc_dequeue_elem(ring, &record, sizeof record) != 0) return;
-        // Workers may fill the place meanwhile; then the station is reported again later.
-        if (record.key >> 48 != tenant)
-            static_cast<void>(rte_ring_mp_enqueue_elem(ring, &record, sizeof record));
-    }
+    tables_.learn_queue.forget(
+        [tenant](const LearnRecord& record) { return record.key >> 48 == tenant; });
 }
 
 Expected<void> RowWriter::add_tunnel(Tenant& tenant, overlay::VtepId vtep_id) {

@@ -1,19 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// clang-format off: before any header that brings one of DPDK's
-#include "datapath/ring_create_elem.h"
-// clang-format on
 #include "datapath/software_path.h"
+
 #include "datapath/software_path_implementation.h"
 
-#include <cerrno>
-#include <cstring>
+#include <utility>
 
 #include <rte_errno.h>
 #include <rte_launch.h>
 #include <rte_lcore.h>
 #include <rte_mbuf.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 namespace sallyport::datapath {
 
@@ -21,6 +16,7 @@ namespace {
 
 constexpr unsigned handover_ring_size = 4096;
 constexpr unsigned learn_ring_size = 8192;
+constexpr unsigned detector_ring_size = 512;
 /// The most there may be: flooding takes many buffers at once.
 constexpr unsigned pool_cache_size = RTE_MEMPOOL_CACHE_MAX_SIZE;
 
@@ -35,7 +31,6 @@ SoftwarePath::Implementation::~Implementation() {
     graph_statistics.reset();
     for (auto& worker : workers)
         destroy_graph(*worker);
-    if (tables.learn_queue.event_fd >= 0) close(tables.learn_queue.event_fd);
 }
 
 Expected<void> SoftwarePath::Implementation::create_shared(const std::string& prefix) {
@@ -45,13 +40,10 @@ Expected<void> SoftwarePath::Implementation::create_shared(const std::string& pr
         static_cast<std::uint16_t>(settings.buffer_data_room + RTE_PKTMBUF_HEADROOM),
         SOCKET_ID_ANY));
     if (!pool) return no_memory("the packet buffers");
-    learn_ring.reset(rte_ring_create_elem((prefix + "learn").c_str(), sizeof(LearnRecord),
-                                          learn_ring_size, SOCKET_ID_ANY, RING_F_SC_DEQ));
-    if (!learn_ring) return no_memory("the learn queue");
-    tables.learn_queue.ring = learn_ring.get();
-    tables.learn_queue.event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    if (tables.learn_queue.event_fd < 0)
-        return failure(std::string("eventfd: ") + std::strerror(errno), "software path");
+    if (auto done = tables.learn_queue.create(prefix + "learn", learn_ring_size); !done)
+        return done;
+    if (auto done = tables.detector_queue.create(prefix + "detectors", detector_ring_size); !done)
+        return done;
 
     auto fdb = FdbTable::create(domain, settings.fdb_entries, prefix + "fdb");
     if (!fdb) return tl::unexpected(fdb.error());
@@ -253,35 +245,38 @@ std::optional<std::chrono::seconds> SoftwarePath::idle_time(overlay::TenantId te
 }
 
 int SoftwarePath::learned_fd() const {
-    return implementation_->tables.learn_queue.event_fd;
+    return implementation_->tables.learn_queue.fd();
 }
 
 void SoftwarePath::take_learned(std::vector<overlay::LearnEvent>& events, std::size_t most) {
-    LearnQueue& queue = implementation_->tables.learn_queue;
-    std::uint64_t signals = 0;
-    [[maybe_unused]] const auto count = read(queue.event_fd, &signals, sizeof signals);
-    queue.signalled.store(false, std::memory_order_release);
-    std::size_t taken = 0;
-    LearnRecord record;
-    while (taken < most && rte_ring_sc_dequeue_elem(queue.ring, &record, sizeof record) == 0) {
-        ++taken;
+    const RowWriter& rows = implementation_->rows;
+    implementation_->tables.learn_queue.take(most, [&](const LearnRecord& record) {
         overlay::LearnEvent event;
         event.tenant = static_cast<overlay::TenantId>(record.key >> 48);
         event.mac = net::MacAddress::from_u64(record.key & 0xffffffffffff);
         if (record.kind == FdbEntry::Kind::vm_port) {
             event.seen_at = overlay::VmPortRef{static_cast<overlay::VmPortId>(record.place)};
         } else {
-            const auto vtep = implementation_->rows.vtep_of_tunnel(record.place);
-            if (!vtep) continue;
+            const auto vtep = rows.vtep_of_tunnel(record.place);
+            if (!vtep) return;
             event.seen_at = overlay::VtepRef{*vtep};
         }
         events.push_back(event);
-    }
-    // More is waiting: be called again soon, but let the loop do other work first.
-    if (taken == most && !queue.signalled.exchange(true)) {
-        const std::uint64_t one = 1;
-        [[maybe_unused]] const auto written = write(queue.event_fd, &one, sizeof one);
-    }
+    });
+}
+
+void SoftwarePath::set_detectors(overlay::UplinkIndex uplink, net::DetectorStation station) {
+    implementation_->tables.detectors[uplink] = std::move(station);
+}
+
+int SoftwarePath::detector_fd() const {
+    return implementation_->tables.detector_queue.fd();
+}
+
+void SoftwarePath::take_detector_frames(std::size_t most, const DetectorFrame& each) {
+    implementation_->tables.detector_queue.take(most, [&](const DetectorRecord& record) {
+        each(record.uplink, {record.octets.data(), record.length});
+    });
 }
 
 } // namespace sallyport::datapath

@@ -8,11 +8,13 @@
 #include "datapath/first_packets.h"
 #include "datapath/port.h"
 #include "ipsec/session.h"
+#include "net/detector_frames.h"
 #include "net/encap_entropy.h"
 #include "overlay/path.h"
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -117,6 +119,15 @@ class SoftwarePath final : public overlay::Path {
 
     /// Tenants' first packets by the active uplink since it last changed, by the UplinkRow.
     [[nodiscard]] FirstPacketTimes first_packets() const;
+
+    /// What is for the uplink's failover detectors goes to them and nowhere else, by the active
+    /// uplink or by the other. To be called while no worker runs.
+    void set_detectors(overlay::UplinkIndex uplink, net::DetectorStation station);
+    /// Readable when take_detector_frames() may have something; reset by it. Owned by the object.
+    [[nodiscard]] int detector_fd() const;
+    /// A whole Ethernet frame without FCS, valid during the call.
+    using DetectorFrame = std::function<void(overlay::UplinkIndex, std::span<const std::uint8_t>)>;
+    void take_detector_frames(std::size_t most, const DetectorFrame& each);
 
     /// Sends one whole Ethernet frame (no FCS) by an uplink, active or not. Copied.
     Expected<void> inject(overlay::UplinkIndex uplink, std::span<const std::uint8_t> frame);

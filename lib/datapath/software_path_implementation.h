@@ -47,7 +47,6 @@ struct SoftwarePath::Implementation {
     // Order matters: what is destroyed first is declared last.
     SoftwarePathSettings settings;
     std::unique_ptr<rte_mempool, FreePool> pool;
-    std::unique_ptr<rte_ring, FreeRing> learn_ring;
     std::vector<std::unique_ptr<rte_ring, FreeRing>> handover_rings;
     RcuDomain domain;
     Tables tables;

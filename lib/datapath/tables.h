@@ -2,12 +2,14 @@
 // The lookup tables of the software path: written by the control thread, read by every worker.
 #pragma once
 
+#include "datapath/control_queue.h"
 #include "datapath/fdb_table.h"
 #include "datapath/first_packets.h"
 #include "datapath/rcu.h"
 #include "datapath/software_path.h"
 #include "datapath/tunnel_table.h"
 #include "datapath/views.h"
+#include "net/detector_frames.h"
 #include "net/encap_entropy.h"
 
 #include <array>
@@ -31,13 +33,13 @@ struct LearnRecord {
 };
 static_assert(sizeof(LearnRecord) == 16);
 
-/// Learn records on their way to the control thread. Many workers in, the control thread out.
-struct LearnQueue {
-    rte_ring* ring = nullptr;
-    /// Set while the eventfd has been written and not yet been read: one write per batch.
-    std::atomic<bool> signalled{false};
-    int event_fd = -1;
+/// A frame for an uplink's failover detectors; rte_ring elements are whole words.
+struct alignas(std::uint32_t) DetectorRecord {
+    overlay::UplinkIndex uplink = 0;
+    std::uint8_t length = 0;
+    std::array<std::uint8_t, net::most_detector_frame> octets;
 };
+static_assert(net::most_detector_frame <= UINT8_MAX && sizeof(DetectorRecord) % 4 == 0);
 
 struct Tables {
     Tables(RcuDomain& domain, std::size_t tenants_size, std::size_t tunnels_size)
@@ -81,7 +83,11 @@ struct Tables {
     bool dont_fragment = true;
     bool accept_udp6_zero_checksum = false;
 
-    LearnQueue learn_queue;
+    /// Of each uplink; nothing in it: it has no detectors.
+    std::array<net::DetectorStation, overlay::uplink_count> detectors;
+
+    ControlQueue<LearnRecord> learn_queue;
+    ControlQueue<DetectorRecord> detector_queue;
     std::array<rte_ring*, most_workers> handover{};
 };
 

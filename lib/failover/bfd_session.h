@@ -21,6 +21,8 @@ struct BfdSettings {
     std::chrono::microseconds required_min_rx{300'000};
     /// After how many of our packets the peer gives us up; above zero.
     std::uint8_t detect_multiplier = 3;
+
+    bool operator==(const BfdSettings&) const = default;
 };
 
 /// What the state machine does, by RFC 5880 section 6.8.6: Down -> Init when the peer is Down, Up

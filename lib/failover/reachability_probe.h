@@ -21,12 +21,14 @@ struct ReachabilitySettings {
     /// The uplink has failed when any target is lost, instead of when all are (the bond's
     /// arp_all_targets).
     bool all_targets = false;
+
+    bool operator==(const ReachabilitySettings&) const = default;
 };
 
 /// The backup uplink has a probe of its own, and needs it more than the active one: nothing else
 /// would show that it leads nowhere until it is too late. Its probes must not be sent from the
 /// underlay's MAC and address, or the switches and next hops would move the traffic to it: see
-/// net::arp_request() for a sender of 0.0.0.0, and net::link_local_address().
+/// UplinkDetectors, which gives them a station of their own.
 ///
 /// A target is lost within (missed_max + 1) intervals of its last answer. A new one counts as
 /// reachable until then; one of an uplink whose link was away counts as lost until it answers,

@@ -41,6 +41,16 @@ std::string_view to_string(Reason reason) {
     return "unknown";
 }
 
+std::string_view to_string(Detector detector) {
+    switch (detector) {
+    case Detector::probe:
+        return "neighbour probe";
+    case Detector::bfd:
+        return "BFD";
+    }
+    return "unknown";
+}
+
 std::string_view to_string(Preempt preempt) {
     switch (preempt) {
     case Preempt::never:

@@ -69,6 +69,8 @@ std::string_view to_string(Reason reason);
 /// What tells, beyond the carrier, that an uplink leads nowhere.
 enum class Detector : std::uint8_t { probe, bfd };
 inline constexpr std::size_t detector_count = 2;
+/// As operators see it: "neighbour probe".
+std::string_view to_string(Detector detector);
 
 /// When the primary takes the traffic back from a usable backup.
 enum class Preempt : std::uint8_t {
@@ -170,6 +172,8 @@ class StateMachine {
         return states_[uplink].failed[static_cast<std::size_t>(detector)];
     }
     [[nodiscard]] bool usable(UplinkIndex uplink) const { return !fault(uplink); }
+    /// The gravest reason why it is not usable; absent: it is.
+    [[nodiscard]] std::optional<Reason> fault(UplinkIndex uplink) const;
     /// Losses that hold-down remembers at @p now.
     [[nodiscard]] unsigned losses(UplinkIndex uplink, TimePoint now) const;
     /// From when it may preempt by updelay and hold-down. Absent: it is not usable.
@@ -185,8 +189,6 @@ class StateMachine {
         std::optional<TimePoint> usable_since;
         unsigned losses = 0;
     };
-    /// The gravest reason why it is not usable.
-    [[nodiscard]] std::optional<Reason> fault(UplinkIndex uplink) const;
     [[nodiscard]] bool in_downdelay(UplinkIndex uplink, TimePoint now) const;
     [[nodiscard]] Clock::duration hold_down(unsigned losses) const;
     [[nodiscard]] bool preemption_wanted() const;

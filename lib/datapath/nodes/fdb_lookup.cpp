@@ -41,17 +41,9 @@ void report_station(Worker& worker, FdbKey key, Origin origin) {
     if (!worker.learn_filter.admit(key, place_of(origin), worker.tables->fdb->removals(),
                                    worker.now_seconds))
         return;
-    LearnQueue& queue = worker.tables->learn_queue;
-    LearnRecord record{key, origin.kind, origin.place};
-    if (rte_ring_mp_enqueue_elem(queue.ring, &record, sizeof record) != 0) {
-        if (auto* const counters = worker.counters_of(static_cast<std::uint16_t>(key >> 48)))
-            counters->learn_queue_full.add(1);
-    }
-    if (!queue.signalled.exchange(true, std::memory_order_acq_rel)) {
-        const std::uint64_t one = 1;
-        // The counter can not overflow: it is read before it is signalled again.
-        [[maybe_unused]] const auto written = write(queue.event_fd, &one, sizeof one);
-    }
+    if (worker.tables->learn_queue.tell({key, origin.kind, origin.place})) return;
+    if (auto* const counters = worker.counters_of(static_cast<std::uint16_t>(key >> 48)))
+        counters->learn_queue_full.add(1);
 }
 
 /// The tenant of a run of packets, with its counters added up once a run.

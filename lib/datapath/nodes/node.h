@@ -30,6 +30,7 @@ extern const NodeDefinition handover_rx_node;
 extern const NodeDefinition vm_input_node;
 extern const NodeDefinition host_input_node;
 extern const NodeDefinition underlay_input_node;
+extern const NodeDefinition detector_input_node;
 extern const NodeDefinition esp_inbound_node;
 extern const NodeDefinition esp_outbound_node;
 extern const NodeDefinition vxlan_decap_node;

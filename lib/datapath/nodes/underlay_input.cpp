@@ -16,9 +16,9 @@ namespace {
 
 constexpr std::uint16_t batch = lookup_batch;
 
-enum Edge : rte_edge_t { to_vxlan_decap, to_esp_inbound, to_port_tx, to_drop };
+enum Edge : rte_edge_t { to_vxlan_decap, to_esp_inbound, to_port_tx, to_detector_input, to_drop };
 constexpr const char* next[] = {"sallyport-vxlan-decap", "sallyport-esp-inbound",
-                                "sallyport-port-tx", "sallyport-drop"};
+                                "sallyport-port-tx", "sallyport-detector-input", "sallyport-drop"};
 
 rte_edge_t to_host(const Tables& tables, PacketMeta& out) {
     out.out_port = tables.host_port.load(std::memory_order_acquire);
@@ -72,6 +72,7 @@ struct Burst {
     std::uint64_t underlay_mac;
     std::uint16_t port = no_queue;
     bool from_active = false;
+    const net::DetectorStation* detectors = nullptr;
     /// Some of it is tenants' traffic.
     bool has_data = false;
 
@@ -80,16 +81,23 @@ struct Burst {
         port = packet_port;
         const PortView* const view = tables.ports.get(port);
         from_active = view != nullptr && view->uplink == active;
+        detectors = view == nullptr ? nullptr : &tables.detectors[view->uplink];
     }
 };
 
+bool is_for_detectors(const Burst& burst, const rte_mbuf* packet) {
+    return burst.detectors != nullptr && packet->nb_segs == 1
+           && net::is_for_detectors(*burst.detectors, {octets(packet), packet->data_len});
+}
+
 /// @return the edge of a packet that can be no tenant's; absent: look at its headers
 std::optional<rte_edge_t> refuse(const Burst& burst, const rte_mbuf* packet, PacketMeta& out) {
+    const bool whole = packet->data_len >= RTE_ETHER_HDR_LEN;
+    const std::uint64_t destination = whole ? mac_word(octets(packet)) : 0;
+    if (whole && burst.from_active && destination == burst.underlay_mac) return std::nullopt;
+    if (is_for_detectors(burst, packet)) return to_detector_input;
     if (!burst.from_active) return drop(out, DropReason::backup_uplink, to_drop);
-    if (packet->data_len < RTE_ETHER_HDR_LEN)
-        return drop(out, DropReason::frame_too_short, to_drop);
-    const std::uint64_t destination = mac_word(octets(packet));
-    if (destination == burst.underlay_mac) return std::nullopt;
+    if (!whole) return drop(out, DropReason::frame_too_short, to_drop);
     if ((destination & multicast_bit) != 0) return to_host(burst.tables, out);
     return drop(out, DropReason::not_for_us, to_drop);
 }

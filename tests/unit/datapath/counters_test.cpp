@@ -87,7 +87,7 @@ TEST_F(CountersTest, OfTheGraphAndTheWorker) {
     std::map<std::string, datapath::NodeCounters> nodes;
     for (const auto& node : path().node_counters())
         nodes[node.node] = node;
-    EXPECT_EQ(nodes.size(), 14U);
+    EXPECT_EQ(nodes.size(), 15U);
     EXPECT_EQ(nodes.at("sallyport-port-rx").packets, 11U);
     EXPECT_EQ(nodes.at("sallyport-vm-input").packets, 5U);
     EXPECT_EQ(nodes.at("sallyport-underlay-input").packets, 5U);

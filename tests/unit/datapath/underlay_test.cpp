@@ -2,6 +2,7 @@
 // Between Linux and the underlay, which uplink carries what, and by which next hop.
 #include "encapsulated.h"
 #include "fixture.h"
+#include "net/neighbour_frames.h"
 
 #include <functional>
 
@@ -175,6 +176,62 @@ TEST_F(UnderlayTest, NothingIsTakenFromTheBackup) {
     send(uplink(0), frames[0]);
     send(uplink(1), frames[0]);
     EXPECT_EQ(drops(), one(DropReason::backup_uplink, 2)) << "neither is active";
+}
+
+TEST_F(UnderlayTest, TheDetectorsAreTheirOwnStationOnEitherUplink) {
+    const net::MacAddress station = *net::MacAddress::parse("06:00:00:00:00:01");
+    const net::IpAddress address = vtep_address(IpFamily::ipv4, 77);
+    path().set_detectors(1, {station, {address}});
+    const Octets to_station = raw_frame(station, next_hop_mac, 0x88b5, 46);
+    const Octets question = net::arp_request(next_hop_mac, {}, address, broadcast_mac);
+    const Octets of_others =
+        net::arp_request(next_hop_mac, {}, vtep_address(IpFamily::ipv4, 78), broadcast_mac);
+    for (const overlay::UplinkIndex active : {0, 1}) {
+        SCOPED_TRACE(int{active});
+        set_active(active);
+        reset_counters();
+        for (const Octets& octets : {to_station, question, of_others})
+            send(uplink(1), octets);
+        std::vector<Octets> told;
+        path().take_detector_frames(10, [&](overlay::UplinkIndex index, auto octets) {
+            EXPECT_EQ(index, 1);
+            told.emplace_back(octets.begin(), octets.end());
+        });
+        EXPECT_EQ(told, (std::vector<Octets>{to_station, question}));
+        if (active == 1) {
+            EXPECT_EQ(sent(), (std::map<std::string, std::vector<Octets>>{{"host", {of_others}}}));
+            EXPECT_EQ(drops(), Drops());
+        } else {
+            EXPECT_TRUE(sent().empty());
+            EXPECT_EQ(drops(), one(DropReason::backup_uplink));
+        }
+    }
+    // The other uplink has none.
+    set_active(0);
+    reset_counters();
+    send(uplink(0), to_station);
+    EXPECT_EQ(drops(), one(DropReason::not_for_us));
+    path().take_detector_frames(10, [](auto, auto) { ADD_FAILURE() << "of the other uplink"; });
+}
+
+TEST_F(UnderlayTest, DetectorsThatAreNotServedCostNobodyElse) {
+    const net::MacAddress station = *net::MacAddress::parse("06:00:00:00:00:00");
+    path().set_detectors(0, {station, {}});
+    constexpr std::size_t frames = 600;
+    for (std::size_t i = 0; i < frames; ++i)
+        send(uplink(), raw_frame(station, next_hop_mac, 0x0806, 46));
+    const std::uint64_t lost = drops().at("detector-queue-full");
+    send(uplink(), make_vxlan(from_vtep(2, vni), broadcast(9)));
+    EXPECT_EQ(sent().size(), 2U);
+    std::size_t told = 0;
+    while (told + lost < frames) {
+        const std::size_t before = told;
+        path().take_detector_frames(100, [&](auto, auto) { ++told; });
+        ASSERT_LE(told, before + 100);
+        ASSERT_GT(told, before);
+    }
+    EXPECT_GT(lost, 0U);
+    EXPECT_EQ(told + lost, frames);
 }
 
 TEST_F(UnderlayTest, FailoverIsOneRow) {
