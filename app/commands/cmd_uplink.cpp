@@ -21,6 +21,7 @@ std::string render_failover(const Json& failover) {
           [](const Json& row) { return row.at("active").get<bool>() ? "active" : "backup"; }},
          {"LINK", [](const Json& row) { return up_or_down(row, "link_up"); }},
          {"ADMIN", [](const Json& row) { return up_or_down(row, "administratively_up"); }},
+         column("NOT USABLE", "fault"),
          column("LINK STATE FROM", "link_source"),
          column("SWITCHES TO", "switches_to", Align::right),
          column("LAST CHANGE", "last_change")},

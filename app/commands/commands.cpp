@@ -58,6 +58,7 @@ void add_all(const Context& context) {
     add_process_commands(context);
     add_port_commands(context);
     add_uplink_commands(context);
+    add_detector_commands(context);
     add_failover_commands(context);
     add_tenant_commands(context);
     add_fdb_commands(context);

@@ -20,6 +20,7 @@ void add_all(const Context& context);
 
 void add_port_commands(const Context& context);
 void add_uplink_commands(const Context& context);
+void add_detector_commands(const Context& context);
 void add_failover_commands(const Context& context);
 void add_tenant_commands(const Context& context);
 void add_fdb_commands(const Context& context);

@@ -49,7 +49,16 @@ Json underlay_json(const config::UnderlaySettings& underlay) {
 Json uplink_settings_json(const config::UplinkSettings& uplink) {
     return {{"name", uplink.name},
             {"device", uplink.device},
-            {"interface", uplink.interface.empty() ? Json() : Json(uplink.interface)}};
+            {"interface", uplink.interface.empty() ? Json() : Json(uplink.interface)},
+            {"bfd_peer", uplink.bfd ? Json(uplink.bfd->peer.to_string()) : Json()},
+            {"bfd_local", uplink.bfd ? Json(uplink.bfd->local.to_string()) : Json()}};
+}
+
+Json neighbour_targets_json(const config::NeighbourProbeSettings& probe) {
+    Json targets =
+        array_json(probe.targets, [](const net::IpAddress& target) { return target.to_string(); });
+    if (probe.next_hops) targets.push_back("nexthops");
+    return targets;
 }
 
 Json failover_settings_json(const config::Settings& settings) {
@@ -68,6 +77,12 @@ Json failover_settings_json(const config::Settings& settings) {
             {"poll_interval_ms", failover.poll_interval.count()},
             {"announce_count", failover.announce_count},
             {"announce_interval_ms", failover.announce_interval.count()},
+            {"neighbour_target", neighbour_targets_json(failover.neighbour_probe)},
+            {"neighbour_interval_ms", failover.neighbour_probe.reachability.interval.count()},
+            {"neighbour_missed_max", failover.neighbour_probe.reachability.missed_max},
+            {"neighbour_needed", failover.neighbour_probe.reachability.all_targets ? "all" : "any"},
+            {"bfd_interval_ms", failover.bfd.desired_min_tx.count() / 1000},
+            {"bfd_multiplier", failover.bfd.detect_multiplier},
             {"probe_port", failover.probe_port == 0 ? Json() : Json(failover.probe_port)}};
 }
 

@@ -19,6 +19,7 @@ Json port_info_json(const control::PortReport& port);
 Json port_stats_json(const control::PortReport& port);
 Json failover_json(const control::FailoverReport& failover);
 /// Members "..._us" are microseconds since the event was seen.
+Json detector_json(const control::DetectorReport& report);
 Json failover_record_json(const failover::FailoverRecord& record,
                           const std::vector<config::UplinkSettings>& uplinks);
 /// Null: there was none.

@@ -39,6 +39,10 @@ Expected<void> add_endpoints(Telemetry& telemetry, const control::Controller& co
          [&](std::size_t offset) { return page_of(controller.ports(), offset, port_json); }},
         {"/sallyport/uplink", "The two uplinks, which is active and why. No parameters",
          [&](std::size_t) { return failover_json(controller.failover()); }},
+        {"/sallyport/detector", "What tells that an uplink leads nowhere. Parameter: offset",
+         [&](std::size_t offset) {
+             return page_of(controller.detectors(), offset, detector_json);
+         }},
         {"/sallyport/failover_history", "The latest switches with their times. Parameter: offset",
          [&](std::size_t offset) {
              return page_of(controller.failover_history(), offset, [&](const auto& record) {

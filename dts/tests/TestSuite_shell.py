@@ -61,6 +61,7 @@ SHOWS = {
     "show uplink": ("p0", "p1", "active", "carrier"),
     "show failover probe": ("10 a second to 192.0.2.11", "running", "lost on the way there"),
     "show failover drill": ("1000 a second to 192.0.2.11",),
+    "show detector": ("p0", "p1", "its link only"),
     "show failover history": ("p0", "p1", "requested", "operator", "microseconds"),
     "show tenant all": ("blue", str(BLUE)),
     "show tenant blue": ("blue", str(BLUE), "192.0.2.1", "192.0.2.11", "one", "two"),

@@ -98,6 +98,22 @@ void Clashes::add_main(const Settings& settings, const MainLines& lines) {
         own_addresses_.try_emplace(addresses[i].address,
                                    Place{"underlay.address", settings.file,
                                          i < lines.addresses.size() ? lines.addresses[i] : 0});
+    for (std::size_t i = 0; i < settings.uplinks.size(); ++i)
+        claim_bfd_address(settings.uplinks[i],
+                          {settings.file, i < lines.uplinks.size() ? lines.uplinks[i].bfd_local : 0,
+                           "uplink." + settings.uplinks[i].name + ".bfd_local"});
+}
+
+void Clashes::claim_bfd_address(const UplinkSettings& uplink, const Key& key) {
+    if (!uplink.bfd) return;
+    const net::IpAddress& address = uplink.bfd->local;
+    const Place place{"BFD of uplink " + uplink.name, key.file, key.line};
+    const auto [first, is_new] = own_addresses_.try_emplace(address, place);
+    // Each uplink's detectors are a station of their own, with their own MAC address.
+    if (!is_new)
+        complain(key, fmt::format("{} is used twice", address.to_string()),
+                 fmt::format("one of its own; first by {}", first->second.text()));
+    bfd_addresses_.try_emplace(address, place);
 }
 
 void Clashes::add_tenant(const TenantSettings& tenant, const TenantLines& lines) {
@@ -108,6 +124,10 @@ void Clashes::add_tenant(const TenantSettings& tenant, const TenantLines& lines)
     if (!tenant.local_vtep.is_unspecified())
         own_addresses_.try_emplace(tenant.local_vtep,
                                    Place{"local_vtep of " + what, tenant.file, lines.local_vtep});
+    if (const auto bfd = bfd_addresses_.find(tenant.local_vtep); bfd != bfd_addresses_.end())
+        complain({tenant.file, lines.local_vtep, "local_vtep"},
+                 fmt::format("{} is used twice", tenant.local_vtep.to_string()),
+                 fmt::format("another; first by {}", bfd->second.text()));
     add_vm_ports(tenant, lines);
     add_sas(tenant, lines);
     count(tenant);

@@ -44,6 +44,7 @@ class Clashes {
     void claim(Places& places, const std::string& value, std::string_view kind, const Key& key,
                std::string what);
     void claim_device(const std::string& device, const Key& key, const std::string& what);
+    void claim_bfd_address(const UplinkSettings& uplink, const Key& key);
     void add_sas(const TenantSettings& tenant, const TenantLines& lines);
     void add_vm_ports(const TenantSettings& tenant, const TenantLines& lines);
     void count(const TenantSettings& tenant);
@@ -61,6 +62,8 @@ class Clashes {
     Places outbound_spis_;
     Places key_files_;
     std::unordered_map<net::IpAddress, Place> own_addresses_;
+    /// Those of BFD, which nobody else may have.
+    std::unordered_map<net::IpAddress, Place> bfd_addresses_;
     std::size_t tenants_ = 0;
     std::size_t tunnels_ = 0;
     std::size_t fdb_entries_ = 0;

@@ -4,6 +4,8 @@
 
 #include "config/source.h"
 
+#include <algorithm>
+#include <array>
 #include <map>
 #include <span>
 #include <string>
@@ -17,6 +19,13 @@ struct KeyForm {
     std::string_view form;
     bool repeat = false;
 };
+
+template<std::size_t left, std::size_t right>
+constexpr auto joined(const std::array<KeyForm, left>& one, const std::array<KeyForm, right>& two) {
+    std::array<KeyForm, left + right> all{};
+    std::copy(two.begin(), two.end(), std::copy(one.begin(), one.end(), all.begin()));
+    return all;
+}
 
 /// A NAME out of "uplink.NAME.device", with the line where it stands first.
 struct NamedGroup {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "config/main_file.h"
 
+#include "config/failover_section.h"
 #include "config/values.h"
 #include "net/card_function.h"
 #include "net/pci_address.h"
@@ -17,52 +18,44 @@ namespace sallyport::config {
 
 namespace {
 
-constexpr auto forms = std::to_array<KeyForm>({
-    {"node.name"},
-    {"log.level"},
-    {"log.format"},
-    {"log.file"},
-    {"eswitch"},
-    {"eswitch.pci"},
-    {"eswitch.flow_queue_size"},
-    {"underlay.mtu"},
-    {"underlay.host_port"},
-    {"underlay.address", true},
-    {"underlay.mac"},
-    {"underlay.ttl"},
-    {"underlay.dscp"},
-    {"underlay.df"},
-    {"underlay.udp_checksum"},
-    {"underlay.udp6_zero_checksum"},
-    {"underlay.source_ports"},
-    {"underlay.nexthop", true},
-    {"uplink.*.device"},
-    {"uplink.*.interface"},
-    {"failover.primary"},
-    {"failover.preempt"},
-    {"failover.updelay_ms"},
-    {"failover.downdelay_ms"},
-    {"failover.hold_down_ms"},
-    {"failover.hold_down_limit_ms"},
-    {"failover.hold_down_quiet_ms"},
-    {"failover.poll_interval_ms"},
-    {"failover.announce_count"},
-    {"failover.announce_interval_ms"},
-    {"failover.probe_port"},
-    {"workers.idle"},
-    {"workers.max_sleep_us"},
-    {"ipsec.offload"},
-    {"ipsec.state_file"},
-    {"ipsec.new_state_file"},
-    {"ipsec.keys_to_file"},
-    {"ipsec.rekey_grace"},
-    {"shell.socket"},
-    {"limits.tenants"},
-    {"limits.fdb_entries"},
-    {"limits.tunnels"},
-    {"limits.buffers"},
-    {"tenants.directory"},
-});
+constexpr auto main_forms = joined(std::to_array<KeyForm>({
+                                       {"node.name"},
+                                       {"log.level"},
+                                       {"log.format"},
+                                       {"log.file"},
+                                       {"eswitch"},
+                                       {"eswitch.pci"},
+                                       {"eswitch.flow_queue_size"},
+                                       {"underlay.mtu"},
+                                       {"underlay.host_port"},
+                                       {"underlay.address", true},
+                                       {"underlay.mac"},
+                                       {"underlay.ttl"},
+                                       {"underlay.dscp"},
+                                       {"underlay.df"},
+                                       {"underlay.udp_checksum"},
+                                       {"underlay.udp6_zero_checksum"},
+                                       {"underlay.source_ports"},
+                                       {"underlay.nexthop", true},
+                                       {"uplink.*.device"},
+                                       {"uplink.*.interface"},
+                                       {"uplink.*.bfd_peer"},
+                                       {"uplink.*.bfd_local"},
+                                       {"workers.idle"},
+                                       {"workers.max_sleep_us"},
+                                       {"ipsec.offload"},
+                                       {"ipsec.state_file"},
+                                       {"ipsec.new_state_file"},
+                                       {"ipsec.keys_to_file"},
+                                       {"ipsec.rekey_grace"},
+                                       {"shell.socket"},
+                                       {"limits.tenants"},
+                                       {"limits.fdb_entries"},
+                                       {"limits.tunnels"},
+                                       {"limits.buffers"},
+                                       {"tenants.directory"},
+                                   }),
+                                   failover_forms);
 
 /// Of two uplinks that a file may have. Some more are kept, so that what names a third one is not
 /// complained of too; but no complaint shall list thousands.
@@ -97,8 +90,8 @@ class MainParser {
         parse_underlay();
         parse_host_port();
         parse_uplinks();
-        parse_next_hops(); // names uplinks
-        parse_failover();  // names uplinks
+        parse_next_hops();                                        // names uplinks
+        parse_failover(keys_, uplink_names_, settings_.failover); // names uplinks
         parse_workers();
         parse_ipsec();
         parse_shell();
@@ -118,10 +111,9 @@ class MainParser {
     void parse_addresses();
     void parse_uplinks();
     void parse_uplink(const NamedGroup& group);
+    void parse_bfd(const NamedGroup& group, UplinkSettings& uplink, MainLines::Uplink& lines);
     void parse_next_hops();
     void parse_next_hop(const Entry& entry);
-    void parse_failover();
-    void parse_failover_policy(failover::StateMachineSettings& policy);
     void parse_workers();
     void parse_ipsec();
     void parse_shell();
@@ -297,8 +289,8 @@ void MainParser::parse_uplinks() {
 void MainParser::parse_uplink(const NamedGroup& group) {
     const std::string front = "uplink." + group.name;
     values_.name(group.line, front, group.name);
-    UplinkSettings uplink{group.name, {}, {}};
-    MainLines::Uplink lines{group.line, 0, 0};
+    UplinkSettings uplink{.name = group.name, .device = {}, .interface = {}};
+    MainLines::Uplink lines{.name = group.line};
     if (const Entry* entry = keys_.find(front + ".device")) {
         if (values_.device(*entry)) uplink.device = entry->value;
         if (settings_.eswitch.kind == Eswitch::mlx5) check_card_uplink(*entry);
@@ -312,8 +304,33 @@ void MainParser::parse_uplink(const NamedGroup& group) {
         if (values_.interface(*interface)) uplink.interface = interface->value;
         lines.interface = interface->line;
     }
+    parse_bfd(group, uplink, lines);
     settings_.uplinks.push_back(std::move(uplink));
     main_.lines.uplinks.push_back(lines);
+}
+
+void MainParser::parse_bfd(const NamedGroup& group, UplinkSettings& uplink,
+                           MainLines::Uplink& lines) {
+    const std::string front = "uplink." + group.name;
+    const Entry* const peer = keys_.find(front + ".bfd_peer");
+    const Entry* const local = keys_.find(front + ".bfd_local");
+    if (peer == nullptr && local == nullptr) return;
+    if (peer == nullptr || local == nullptr)
+        return keys_.complain(peer == nullptr ? *local : *peer, "without the other end",
+                              "bfd_peer and bfd_local, or neither");
+    lines.bfd_local = local->line;
+    const auto peer_address = values_.unicast_address(*peer, peer->value);
+    const auto local_address = values_.unicast_address(*local, local->value);
+    if (!peer_address || !local_address) return;
+    if (peer_address->family != local_address->family)
+        return keys_.complain(*local, local_address->to_string() + " is of another family",
+                              fmt::format("an {} address, as bfd_peer {}",
+                                          net::to_string(peer_address->family),
+                                          peer_address->to_string()));
+    if (*peer_address == *local_address)
+        return keys_.complain(*local, local_address->to_string() + " is bfd_peer",
+                              "an address of this end, on the same network");
+    uplink.bfd = failover::BfdEnds{*local_address, *peer_address};
 }
 
 bool MainParser::knows_uplink(std::string_view name) const {
@@ -350,47 +367,6 @@ void MainParser::parse_next_hop(const Entry& entry) {
                 fmt::format("one MAC for each uplink; first at line {}", other.line));
     places.push_back({std::string(uplink), entry.line});
     settings_.underlay.next_hops.push_back({*address, *mac, std::string(uplink)});
-}
-
-void MainParser::parse_failover() {
-    FailoverSettings& failover = settings_.failover;
-    parse_failover_policy(failover.policy);
-    values_.take_duration("failover.poll_interval_ms", {1, 1000, "milliseconds"},
-                          failover.poll_interval);
-    values_.take_number("failover.announce_count", {1, 255}, failover.announce_count);
-    values_.take_duration("failover.announce_interval_ms", {1, 10000, "milliseconds"},
-                          failover.announce_interval);
-    if (const Entry* entry = keys_.find("failover.probe_port");
-        entry != nullptr && entry->value == "none")
-        failover.probe_port = 0;
-    else
-        values_.take_number("failover.probe_port", {1, 65535}, failover.probe_port);
-}
-
-void MainParser::parse_failover_policy(failover::StateMachineSettings& policy) {
-    if (const Entry* entry = keys_.find("failover.primary")) {
-        const auto found = std::find(uplink_names_.begin(), uplink_names_.end(), entry->value);
-        if (found != uplink_names_.end())
-            policy.primary = static_cast<failover::UplinkIndex>(found - uplink_names_.begin());
-        else if (entry->value == "none")
-            policy.primary.reset();
-        else
-            keys_.complain(*entry, fmt::format("no uplink is named {}", in_quotes(entry->value)),
-                           uplink_names() + " or none");
-    }
-    const auto preempt = std::to_array<std::pair<std::string_view, failover::Preempt>>(
-        {{to_string(failover::Preempt::never), failover::Preempt::never},
-         {to_string(failover::Preempt::failure), failover::Preempt::failure},
-         {to_string(failover::Preempt::always), failover::Preempt::always}});
-    values_.take_choice("failover.preempt", preempt, policy.preempt);
-    values_.take_duration("failover.updelay_ms", {0, 600'000, "milliseconds"}, policy.updelay);
-    values_.take_duration("failover.downdelay_ms", {0, 60'000, "milliseconds"}, policy.downdelay);
-    values_.take_duration("failover.hold_down_ms", {0, 600'000, "milliseconds"},
-                          policy.hold_down_base);
-    values_.take_duration("failover.hold_down_limit_ms", {0, 3'600'000, "milliseconds"},
-                          policy.hold_down_limit);
-    values_.take_duration("failover.hold_down_quiet_ms", {0, 3'600'000, "milliseconds"},
-                          policy.hold_down_quiet);
 }
 
 void MainParser::parse_workers() {
@@ -448,7 +424,7 @@ MainFile parse_main_file(const std::filesystem::path& file, std::string_view tex
                          Complaints& complaints) {
     MainFile main;
     main.settings.file = file;
-    const Keys keys(parse_source({file, text}, complaints), forms, complaints);
+    const Keys keys(parse_source({file, text}, complaints), main_forms, complaints);
     MainParser(keys, main).parse();
     return main;
 }

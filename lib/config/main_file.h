@@ -15,6 +15,7 @@ struct MainLines {
         unsigned name = 0;
         unsigned device = 0;
         unsigned interface = 0;
+        unsigned bfd_local = 0;
     };
     /// Beside Settings::uplinks.
     std::vector<Uplink> uplinks;

@@ -2,6 +2,8 @@
 // Validated settings: what the files say, as values. docs/configuration.md describes every key.
 #pragma once
 
+#include "failover/bfd_link.h"
+#include "failover/reachability_probe.h"
 #include "failover/state_machine.h"
 #include "ipsec/engine.h"
 #include "ipsec/sa.h"
@@ -95,6 +97,8 @@ struct UplinkSettings {
     std::string device;
     /// Kernel interface whose carrier tells the link state; empty: what the driver reports, if any.
     std::string interface;
+    /// The session over this uplink (keys "bfd_local" and "bfd_peer"); absent: none.
+    std::optional<failover::BfdEnds> bfd{};
 
     bool operator==(const UplinkSettings&) const = default;
 };
@@ -158,6 +162,21 @@ struct UnderlaySettings {
     bool operator==(const UnderlaySettings&) const = default;
 };
 
+/// As the Linux bond (BOND_MAX_ARP_TARGETS): each is asked by every hypervisor, all the time.
+inline constexpr std::size_t most_neighbour_targets = 16;
+
+/// Who must answer ARP or neighbour solicitations on an uplink.
+struct NeighbourProbeSettings {
+    /// The next hops to the remote vteps, up to most_neighbour_targets of them.
+    bool next_hops = false;
+    /// Beside those.
+    std::vector<net::IpAddress> targets{};
+    failover::ReachabilitySettings reachability{};
+
+    [[nodiscard]] bool in_use() const { return next_hops || !targets.empty(); }
+    bool operator==(const NeighbourProbeSettings&) const = default;
+};
+
 struct FailoverSettings {
     /// Which uplink is active, and when that changes.
     failover::StateMachineSettings policy{.primary = failover::UplinkIndex{0}};
@@ -166,8 +185,12 @@ struct FailoverSettings {
     /// Announcements of each local vtep after a switch, and their spacing.
     std::uint8_t announce_count = 3;
     std::chrono::milliseconds announce_interval{100};
-    /// UDP port, host byte order, by which we answer probes and expect answers; 0: we do not answer.
+    /// UDP port, host byte order, by which we answer probes and expect answers; 0: we do not
+    /// answer.
     std::uint16_t probe_port = 18790;
+    NeighbourProbeSettings neighbour_probe{};
+    /// Of the uplinks' sessions.
+    failover::BfdSettings bfd{};
 
     bool operator==(const FailoverSettings&) const = default;
 };

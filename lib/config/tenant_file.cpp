@@ -16,32 +16,26 @@ namespace sallyport::config {
 
 namespace {
 
-constexpr auto plain_forms = std::to_array<KeyForm>({
-    {"name"},
-    {"vni"},
-    {"local_vtep"},
-    {"udp_port"},
-    {"mtu"},
-    {"learning"},
-    {"flooding"},
-    {"inner_vlan"},
-    {"protection"},
-    {"ageing_time"},
-    {"max_learned"},
-    {"remote_vtep", true},
-    {"fdb", true},
-    {"vm_port.*.device"},
-    {"vm_port.*.mac", true},
-    {"vm_port.*.rate"},
-    {"vm_port.*.burst"},
-});
-
-constexpr auto forms = [] {
-    std::array<KeyForm, plain_forms.size() + sa_forms.size()> all{};
-    std::copy(sa_forms.begin(), sa_forms.end(),
-              std::copy(plain_forms.begin(), plain_forms.end(), all.begin()));
-    return all;
-}();
+constexpr auto tenant_forms = joined(std::to_array<KeyForm>({
+                                         {"name"},
+                                         {"vni"},
+                                         {"local_vtep"},
+                                         {"udp_port"},
+                                         {"mtu"},
+                                         {"learning"},
+                                         {"flooding"},
+                                         {"inner_vlan"},
+                                         {"protection"},
+                                         {"ageing_time"},
+                                         {"max_learned"},
+                                         {"remote_vtep", true},
+                                         {"fdb", true},
+                                         {"vm_port.*.device"},
+                                         {"vm_port.*.mac", true},
+                                         {"vm_port.*.rate"},
+                                         {"vm_port.*.burst"},
+                                     }),
+                                     sa_forms);
 
 constexpr std::uint16_t smallest_mtu = 68;
 constexpr std::uint16_t usual_mtu = 1500;
@@ -359,7 +353,7 @@ TenantFile parse_tenant_file(const SourceText& text, std::optional<std::uint16_t
                              Complaints& complaints) {
     TenantFile tenant;
     tenant.settings.file = text.file;
-    const Keys keys(parse_source(text, complaints), forms, complaints);
+    const Keys keys(parse_source(text, complaints), tenant_forms, complaints);
     TenantParser(keys, underlay_mtu, tenant).parse();
     return tenant;
 }

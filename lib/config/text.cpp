@@ -66,11 +66,35 @@ std::string underlay_text(const UnderlaySettings& underlay) {
     return text + "\n";
 }
 
+std::string uplink_text(const UplinkSettings& uplink) {
+    std::string text =
+        fmt::format("[uplink.{}]\ndevice = {}\ninterface = {}\n", uplink.name, uplink.device,
+                    uplink.interface.empty() ? "auto" : uplink.interface);
+    if (uplink.bfd)
+        text += fmt::format("bfd_peer = {}\nbfd_local = {}\n", uplink.bfd->peer.to_string(),
+                            uplink.bfd->local.to_string());
+    return text + '\n';
+}
+
+std::string detectors_text(const FailoverSettings& failover) {
+    const NeighbourProbeSettings& probe = failover.neighbour_probe;
+    std::string text = probe.next_hops ? "neighbour_target = nexthops\n" : "";
+    for (const net::IpAddress& target : probe.targets)
+        text += fmt::format("neighbour_target = {}\n", target.to_string());
+    return text
+           + fmt::format("neighbour_interval_ms = {}\nneighbour_missed_max = {}\n"
+                         "neighbour_needed = {}\n",
+                         probe.reachability.interval.count(), probe.reachability.missed_max,
+                         probe.reachability.all_targets ? "all" : "any")
+           + fmt::format("bfd_interval_ms = {}\nbfd_multiplier = {}\n",
+                         failover.bfd.desired_min_tx.count() / 1000,
+                         failover.bfd.detect_multiplier);
+}
+
 std::string uplinks_text(const Settings& settings) {
     std::string text;
     for (const UplinkSettings& uplink : settings.uplinks)
-        text += fmt::format("[uplink.{}]\ndevice = {}\ninterface = {}\n\n", uplink.name,
-                            uplink.device, uplink.interface.empty() ? "auto" : uplink.interface);
+        text += uplink_text(uplink);
     const FailoverSettings& failover = settings.failover;
     text += "[failover]\n";
     const failover::StateMachineSettings& policy = failover.policy;
@@ -82,12 +106,12 @@ std::string uplinks_text(const Settings& settings) {
                          to_string(policy.preempt), policy.updelay.count(),
                          policy.downdelay.count(), policy.hold_down_base.count(),
                          policy.hold_down_limit.count(), policy.hold_down_quiet.count())
-           + fmt::format(
-               "poll_interval_ms = {}\nannounce_count = {}\nannounce_interval_ms = {}\n"
-               "probe_port = {}\n\n",
-               failover.poll_interval.count(), failover.announce_count,
-               failover.announce_interval.count(),
-               failover.probe_port == 0 ? "none" : std::to_string(failover.probe_port));
+           + fmt::format("poll_interval_ms = {}\nannounce_count = {}\nannounce_interval_ms = {}\n"
+                         "probe_port = {}\n",
+                         failover.poll_interval.count(), failover.announce_count,
+                         failover.announce_interval.count(),
+                         failover.probe_port == 0 ? "none" : std::to_string(failover.probe_port))
+           + detectors_text(failover) + '\n';
 }
 
 std::string limits_text(const LimitSettings& limits) {

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <random>
 #include <utility>
 
 #include <fmt/format.h>
@@ -16,6 +17,8 @@ namespace sallyport::control {
 namespace {
 
 constexpr std::chrono::seconds retry_interval{1};
+// More than the queue holds: whoever floods it must not make us judge before all was heard.
+constexpr std::size_t most_detector_frames = 1024;
 
 } // namespace
 
@@ -49,6 +52,7 @@ RunningController::~RunningController() {
     learning_.reset();
     driver_events_.clear();
     links_.reset();
+    detectors_.reset();
     failover_.reset();
     // The kernel's callbacks reach into the parts that go next.
     if (retry_timer_ != 0) loop_.cancel(retry_timer_);
@@ -68,16 +72,12 @@ RunningController::~RunningController() {
 
 Expected<void> RunningController::bring_up() {
     using Step = Expected<void> (RunningController::*)();
-    constexpr std::array<Step, 9> steps = {
-        &RunningController::make_software_path,
-        &RunningController::open_card,
-        &RunningController::open_uplinks,
-        &RunningController::make_hardware_path,
-        &RunningController::watch_kernel,
-        &RunningController::open_underlay,
-        &RunningController::add_configured_tenants,
-        &RunningController::watch_links,
-        &RunningController::run_workers,
+    constexpr std::array<Step, 10> steps = {
+        &RunningController::make_software_path,     &RunningController::open_card,
+        &RunningController::open_uplinks,           &RunningController::make_hardware_path,
+        &RunningController::watch_kernel,           &RunningController::open_underlay,
+        &RunningController::add_configured_tenants, &RunningController::watch_links,
+        &RunningController::make_detectors,         &RunningController::run_workers,
     };
     for (Step step : steps)
         if (auto done = (this->*step)(); !done) return done;
@@ -190,8 +190,10 @@ Expected<void> RunningController::watch_links() {
     failover_ = std::make_unique<FailoverControl>(
         loop_, names, settings_.failover.policy, *state_, [this](auto active) { switched(active); },
         std::move(environment));
-    links_ = std::make_unique<LinkWatch>(
-        loop_, *kernel_, links, [this](const LinkChange& change) { failover_->link(change); });
+    links_ = std::make_unique<LinkWatch>(loop_, *kernel_, links, [this](const LinkChange& change) {
+        failover_->link(change);
+        if (detectors_ != nullptr) detectors_->link(change.uplink, change.up);
+    });
     for (overlay::UplinkIndex i = 0; i < overlay::uplink_count; ++i) {
         if (!links[i].driver_event) continue;
         auto event =
@@ -207,6 +209,31 @@ Expected<void> RunningController::watch_links() {
     }
     if (auto started = links_->start(settings_.failover.poll_interval); !started) return started;
     return failover_->start({links_->up(0), links_->up(1)});
+}
+
+Expected<void> RunningController::make_detectors() {
+    DetectorControl::Environment environment{
+        .send = [this](auto uplink, auto frame) { return path_->inject(uplink, frame); },
+        .take_frames =
+            [this](const auto& each) { path_->take_detector_frames(most_detector_frames, each); },
+        .next_hops =
+            [this] {
+                std::vector<net::IpAddress> addresses;
+                for (const auto* row : state_->next_hops())
+                    addresses.push_back(row->address);
+                return addresses;
+            },
+        .told = [this](auto uplink, auto detector,
+                       bool failed) { failover_->detected(uplink, detector, failed); },
+        .random = [device = std::make_shared<std::random_device>()] { return (*device)(); }};
+    detectors_ = std::make_unique<DetectorControl>(loop_, settings_, ports_->underlay_mac(),
+                                                   std::move(environment));
+    for (const overlay::UplinkIndex i : overlay::all_uplinks) {
+        auto station = detectors_->uplink(i).station();
+        if (!station.mac.is_zero()) ports_->uplink(i).port().receive_also(station.mac);
+        path_->set_detectors(i, std::move(station));
+    }
+    return detectors_->start(path_->detector_fd(), {links_->up(0), links_->up(1)});
 }
 
 Expected<void> RunningController::run_workers() {

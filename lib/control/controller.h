@@ -10,6 +10,7 @@
 #include "control/sa_report.h"
 #include "datapath/software_path.h"
 #include "eswitch/hardware_path.h"
+#include "failover/bfd_link.h"
 #include "failover/failover_record.h"
 #include "failover/state_machine.h"
 #include "overlay/row.h"
@@ -63,6 +64,8 @@ struct UplinkReport {
     bool active = false;
     bool link_up = false;
     bool administratively_up = false;
+    /// "link down", "bfd down", ...; empty: it is usable.
+    std::string fault;
     /// Where the link state comes from: "carrier of IF", "driver event", "polling".
     std::string link_source;
     std::uint64_t switches_to = 0;
@@ -74,6 +77,40 @@ struct FailoverReport {
     std::string last_reason;
     std::uint64_t switches = 0;
     std::vector<UplinkReport> uplinks;
+};
+
+/// The failover detectors of an uplink, beyond its link.
+struct DetectorReport {
+    std::string uplink;
+    /// By which they send, and are answered.
+    net::MacAddress mac;
+    struct Neighbour {
+        net::IpAddress address;
+        bool lost = false;
+        unsigned missed = 0;
+    };
+    struct NeighbourProbe {
+        bool failed = false;
+        std::vector<Neighbour> targets;
+    };
+    /// Absent: neighbours are not probed.
+    std::optional<NeighbourProbe> neighbours;
+    struct Bfd {
+        failover::BfdEnds ends;
+        bool failed = false;
+        std::optional<net::MacAddress> peer_mac;
+        net::BfdState state = net::BfdState::down;
+        net::BfdDiagnostic diagnostic = net::BfdDiagnostic::none;
+        net::BfdState remote_state = net::BfdState::down;
+        net::BfdDiagnostic remote_diagnostic = net::BfdDiagnostic::none;
+        std::chrono::microseconds transmit_interval{};
+        /// Zero: nothing came yet.
+        std::chrono::microseconds detection_time{};
+        std::uint64_t sent = 0;
+        std::uint64_t received = 0;
+        net::BfdDiscardCounters discarded{};
+    };
+    std::optional<Bfd> bfd;
 };
 
 /// Of "failover probe".
@@ -240,6 +277,8 @@ class Controller {
     [[nodiscard]] virtual const config::Settings& settings() const = 0; // with tenants as they run
     [[nodiscard]] virtual std::vector<PortReport> ports() const = 0;
     [[nodiscard]] virtual FailoverReport failover() const = 0;
+    /// Of each uplink.
+    [[nodiscard]] virtual std::vector<DetectorReport> detectors() const = 0;
     /// The latest switches of the active uplink, oldest first.
     [[nodiscard]] virtual std::vector<failover::FailoverRecord> failover_history() const = 0;
     /// The latest one; absent: there was none.

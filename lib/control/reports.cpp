@@ -74,6 +74,33 @@ FdbReport describe(const overlay::FdbRow& row, const overlay::ForwardingState& s
     return report;
 }
 
+DetectorReport::Bfd describe(const failover::BfdLink& link) {
+    const failover::BfdSession& session = link.session();
+    return {.ends = link.ends(),
+            .failed = session.failed(),
+            .peer_mac = link.peer_mac(),
+            .state = session.state(),
+            .diagnostic = session.diagnostic(),
+            .remote_state = session.remote_state(),
+            .remote_diagnostic = session.remote_diagnostic(),
+            .transmit_interval = session.transmit_interval(),
+            .detection_time = session.detection_time(),
+            .sent = session.sent(),
+            .received = session.received(),
+            .discarded = session.discarded()};
+}
+
+DetectorReport describe(const failover::UplinkDetectors& detectors, const std::string& uplink) {
+    DetectorReport report{.uplink = uplink, .mac = detectors.mac(), .neighbours = {}, .bfd = {}};
+    if (const auto& probe = detectors.neighbours()) {
+        report.neighbours = DetectorReport::NeighbourProbe{probe->failed(), {}};
+        for (const auto& target : probe->targets())
+            report.neighbours->targets.push_back({target.address, target.lost, target.missed});
+    }
+    if (detectors.bfd()) report.bfd = describe(*detectors.bfd());
+    return report;
+}
+
 } // namespace
 
 std::vector<PortReport> RunningController::ports() const {
@@ -101,12 +128,20 @@ FailoverReport RunningController::failover() const {
         uplink.active = machine.active() == i;
         uplink.link_up = machine.link_up(i);
         uplink.administratively_up = machine.administratively_up(i);
+        if (const auto fault = machine.fault(i)) uplink.fault = to_string(*fault);
         uplink.link_source = links_->source_text(i);
         uplink.switches_to = failover_->history(i).switches_to;
         uplink.last_change = failover_->history(i).last_change;
         report.uplinks.push_back(std::move(uplink));
     }
     return report;
+}
+
+std::vector<DetectorReport> RunningController::detectors() const {
+    std::vector<DetectorReport> reports;
+    for (const overlay::UplinkIndex i : overlay::all_uplinks)
+        reports.push_back(describe(detectors_->uplink(i), failover_->name(i)));
+    return reports;
 }
 
 std::vector<failover::FailoverRecord> RunningController::failover_history() const {

@@ -4,6 +4,7 @@
 
 #include "control/announcer.h"
 #include "control/controller.h"
+#include "control/detector_control.h"
 #include "control/driver_link_event.h"
 #include "control/event_loop.h"
 #include "control/failover_control.h"
@@ -54,6 +55,7 @@ class RunningController final : public Controller {
     [[nodiscard]] const config::Settings& settings() const override { return settings_; }
     [[nodiscard]] std::vector<PortReport> ports() const override;
     [[nodiscard]] FailoverReport failover() const override;
+    [[nodiscard]] std::vector<DetectorReport> detectors() const override;
     [[nodiscard]] std::vector<failover::FailoverRecord> failover_history() const override;
     [[nodiscard]] std::optional<ProbeStatus> probe() const override;
     [[nodiscard]] std::optional<DrillStatus> drill() const override;
@@ -82,6 +84,7 @@ class RunningController final : public Controller {
     Expected<void> add_configured_tenants();
     Expected<void> bring_in(const config::TenantSettings& tenant);
     Expected<void> watch_links();
+    Expected<void> make_detectors();
     Expected<void> run_workers();
 
     [[nodiscard]] Expected<ProbePlan> probe_plan(const net::IpAddress& vtep,
@@ -114,6 +117,7 @@ class RunningController final : public Controller {
     std::unique_ptr<Protection> protection_;
     std::unique_ptr<FailoverControl> failover_;
     std::unique_ptr<LinkWatch> links_;
+    std::unique_ptr<DetectorControl> detectors_;
     std::vector<DriverLinkEvent> driver_events_;
     std::unique_ptr<Learning> learning_;
     bool workers_run_ = false;

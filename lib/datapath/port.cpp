@@ -188,6 +188,12 @@ bool Port::promiscuous() const {
     return rte_eth_promiscuous_get(id_) == 1;
 }
 
+void Port::receive_also(const net::MacAddress& mac) {
+    rte_ether_addr address = to_dpdk(mac);
+    // Drivers without either take everything anyway.
+    if (rte_eth_dev_mac_addr_add(id_, &address, 0) != 0) rte_eth_promiscuous_enable(id_);
+}
+
 bool Port::link_up() const {
     rte_eth_link link{};
     return rte_eth_link_get_nowait(id_, &link) == 0 && link.link_status == RTE_ETH_LINK_UP;

@@ -87,6 +87,8 @@ class Port {
     [[nodiscard]] std::uint32_t max_frame() const { return max_frame_; }
     [[nodiscard]] bool sends_segments() const { return sends_segments_; }
     [[nodiscard]] bool promiscuous() const;
+    /// Takes frames to this MAC too; by promiscuous mode where the driver has no filter for it.
+    void receive_also(const net::MacAddress& mac);
     /// Kernel interface behind the port, if any.
     [[nodiscard]] std::optional<unsigned> interface_index() const { return interface_index_; }
     /// True: the driver raises RTE_ETH_EVENT_INTR_LSC.

@@ -129,6 +129,42 @@ TEST(Clashes, RemoteVtepThatIsTheHostPorts) {
                             "underlay.address (main.conf:2); the address of another hypervisor"));
 }
 
+const std::string bfd_uplinks = "[uplink.p0]\ndevice = a\nbfd_peer = 192.0.2.251\n"
+                                "bfd_local = 192.0.2.5\n"
+                                "[uplink.p1]\ndevice = b\nbfd_peer = 192.0.2.252\n";
+
+TEST(Clashes, BfdNeedsBothEndsOfOneFamily) {
+    const auto with = [](const std::string& local) {
+        return complaints_of({{"main.conf", bfd_uplinks + local}});
+    };
+    EXPECT_THAT(with(""), ElementsAre("main.conf:7: uplink.p1.bfd_peer: without the other end; "
+                                      "bfd_peer and bfd_local, or neither"));
+    EXPECT_THAT(with("bfd_local = 2001:db8::6\n"),
+                ElementsAre("main.conf:8: uplink.p1.bfd_local: 2001:db8::6 is of another family; "
+                            "an IPv4 address, as bfd_peer 192.0.2.252"));
+    EXPECT_THAT(with("bfd_local = 192.0.2.252\n"),
+                ElementsAre("main.conf:8: uplink.p1.bfd_local: 192.0.2.252 is bfd_peer; an address "
+                            "of this end, on the same network"));
+    EXPECT_THAT(with("bfd_local = 192.0.2.6\n"), IsEmpty());
+}
+
+TEST(Clashes, BfdHasAddressesOfItsOwn) {
+    const std::string whole = bfd_uplinks + "bfd_local = 192.0.2.6\n";
+    EXPECT_THAT(complaints_of({{"main.conf", bfd_uplinks + "bfd_local = 192.0.2.5\n"}}),
+                ElementsAre("main.conf:8: uplink.p1.bfd_local: 192.0.2.5 is used twice; one of its "
+                            "own; first by BFD of uplink p0 (main.conf:4)"));
+    EXPECT_THAT(complaints_of({{"main.conf", whole + "[underlay]\naddress = 192.0.2.6/24\n"}}),
+                ElementsAre("main.conf:8: uplink.p1.bfd_local: 192.0.2.6 is used twice; one of its "
+                            "own; first by underlay.address (main.conf:10)"));
+    EXPECT_THAT(complaints_of({{"main.conf", whole},
+                               {"blue.conf", "name = blue\nvni = 1\nlocal_vtep = 192.0.2.5\n"
+                                             "remote_vtep = 192.0.2.6\n"}}),
+                ElementsAre("blue.conf:3: local_vtep: 192.0.2.5 is used twice; another; first by "
+                            "BFD of uplink p0 (main.conf:4)",
+                            "blue.conf:4: remote_vtep: 192.0.2.6 is an address of this hypervisor: "
+                            "BFD of uplink p1 (main.conf:8); the address of another hypervisor"));
+}
+
 TEST(Limits, TenantsAreToldOnce) {
     const FileText limited{"main.conf", "[limits]\ntenants = 1\n" + std::string(uplinks)};
     EXPECT_THAT(complaints_of({limited, tenant("a", "1"), tenant("b", "2"), tenant("c", "3")}),

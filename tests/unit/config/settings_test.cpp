@@ -50,6 +50,8 @@ nexthop = 2001:db8::fe 02:00:00:00:00:fd p0
 [uplink.p0]
 device = 0000:03:00.0,dv_flow_en=2
 interface = enp3s0f0
+bfd_peer = 2001:db8:1::2
+bfd_local = 2001:db8:1::1
 [uplink.p1]
 device = 0000:03:00.1
 [failover]
@@ -64,6 +66,14 @@ poll_interval_ms = 5
 announce_count = 7
 announce_interval_ms = 250
 probe_port = 4711
+neighbour_target = nexthops
+neighbour_target = 192.0.2.253
+neighbour_target = 2001:db8::fd
+neighbour_interval_ms = 50
+neighbour_missed_max = 2
+neighbour_needed = all
+bfd_interval_ms = 20
+bfd_multiplier = 5
 [workers]
 idle = spin
 max_sleep_us = 50
@@ -181,19 +191,26 @@ TEST(GoodMain, EveryKey) {
     EXPECT_EQ(settings.underlay, underlay);
 
     const std::vector<UplinkSettings> expected_uplinks{
-        {"p0", "0000:03:00.0,dv_flow_en=2", "enp3s0f0"}, {"p1", "0000:03:00.1", ""}};
+        {"p0", "0000:03:00.0,dv_flow_en=2", "enp3s0f0",
+         failover::BfdEnds{ip("2001:db8:1::1"), ip("2001:db8:1::2")}},
+        {"p1", "0000:03:00.1", ""}};
     EXPECT_EQ(settings.uplinks, expected_uplinks);
-    EXPECT_EQ(settings.failover, (FailoverSettings{{.primary = failover::UplinkIndex{1},
-                                                    .preempt = failover::Preempt::always,
-                                                    .updelay = 100ms,
-                                                    .downdelay = 20ms,
-                                                    .hold_down_base = 2s,
-                                                    .hold_down_limit = 32s,
-                                                    .hold_down_quiet = 90s},
-                                                   5ms,
-                                                   7,
-                                                   250ms,
-                                                   4711}));
+    EXPECT_EQ(settings.failover,
+              (FailoverSettings{{.primary = failover::UplinkIndex{1},
+                                 .preempt = failover::Preempt::always,
+                                 .updelay = 100ms,
+                                 .downdelay = 20ms,
+                                 .hold_down_base = 2s,
+                                 .hold_down_limit = 32s,
+                                 .hold_down_quiet = 90s},
+                                5ms,
+                                7,
+                                250ms,
+                                4711,
+                                {.next_hops = true,
+                                 .targets = {ip("192.0.2.253"), ip("2001:db8::fd")},
+                                 .reachability = {50ms, 2, true}},
+                                {20ms, 20ms, 5}}));
     EXPECT_EQ(settings.workers, (WorkerSettings{WorkerIdle::spin, 50us}));
     EXPECT_EQ(settings.limits, (LimitSettings{16, 1000, 2000, 4096}));
     EXPECT_EQ(settings.ipsec, (IpsecSettings{ipsec::Engine::lookaside, "/var/lib/numbers", true,
@@ -334,6 +351,14 @@ TEST(ConfigText, NamesEveryKeyOfTheDocumentation) {
                             "announce_count",
                             "announce_interval_ms",
                             "probe_port",
+                            "neighbour_target",
+                            "neighbour_interval_ms",
+                            "neighbour_missed_max",
+                            "neighbour_needed",
+                            "bfd_interval_ms",
+                            "bfd_multiplier",
+                            "bfd_peer",
+                            "bfd_local",
                             "idle",
                             "max_sleep_us",
                             "socket",

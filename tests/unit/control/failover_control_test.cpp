@@ -164,6 +164,28 @@ TEST_F(FailoverControlTest, APreemptionThatIsOverTakenByAnEventDoesNotCome) {
     EXPECT_EQ(control.switches(), 1U);
 }
 
+TEST_F(FailoverControlTest, ADetectorsWordIsAsGoodAsALostLink) {
+    ASSERT_TRUE(control.start({true, true}));
+    control.detected(0, failover::Detector::probe, false);
+    EXPECT_EQ(control.switches(), 0U);
+    control.detected(0, failover::Detector::bfd, true);
+    control.detected(0, failover::Detector::bfd, true);
+    EXPECT_EQ(state.active_uplink(), UplinkIndex{1});
+    EXPECT_EQ(control.switches(), 1U);
+    EXPECT_EQ(control.records().back().what.reason, Reason::bfd_down);
+    EXPECT_EQ(control.records().back().source, failover::EventSource::bfd);
+    const auto refused = control.request_switch();
+    ASSERT_FALSE(refused);
+    EXPECT_NE(refused.error().what.find("p0: bfd down"), std::string::npos);
+
+    control.detected(1, failover::Detector::probe, true);
+    EXPECT_EQ(state.active_uplink(), std::nullopt);
+    control.detected(1, failover::Detector::probe, false);
+    EXPECT_EQ(state.active_uplink(), UplinkIndex{1});
+    EXPECT_EQ(control.records().back().what.reason, Reason::reachable);
+    EXPECT_EQ(control.records().back().source, failover::EventSource::probe);
+}
+
 TEST_F(FailoverControlTest, TheStartIsNoRecord) {
     ASSERT_TRUE(control.start({true, true}));
     EXPECT_TRUE(control.records().empty());

@@ -279,6 +279,20 @@ std::string last_alternatives(std::string text) {
 }
 
 /// What a row of the manual's table says of a command must be what the shell takes.
+TEST_F(CommandsTest, Detectors) {
+    const std::string text = run("show detector");
+    for (const char* part : {"uplink p0, as 06:00:00:00:00:01", "192.0.2.254   yes",
+                             "2001:db8::fe  no", "Up from 192.0.2.5 to 192.0.2.251", "300000 us",
+                             "900000 us", "2 ttl", "uplink p1: its link only"})
+        EXPECT_THAT(text, HasSubstr(part));
+    const auto uplinks = json("show detector");
+    EXPECT_EQ(uplinks.at(0).at("bfd").at("state"), "Up");
+    EXPECT_EQ(uplinks.at(0).at("bfd").at("discarded").dump(), R"({"ttl":2})");
+    EXPECT_EQ(uplinks.at(0).at("neighbours").at("targets").at(1).at("answers"), false);
+    EXPECT_TRUE(uplinks.at(1).at("bfd").is_null());
+    EXPECT_TRUE(uplinks.at(1).at("neighbours").is_null());
+}
+
 TEST_F(CommandsTest, ManualAndShellKnowTheSameCommands) {
     std::ifstream file(SALLYPORT_COMMANDS_MANUAL);
     ASSERT_TRUE(file);

@@ -103,10 +103,28 @@ class FakeController final : public control::Controller {
     [[nodiscard]] std::vector<failover::FailoverRecord> failover_history() const override {
         return failover_records;
     }
+    [[nodiscard]] std::vector<control::DetectorReport> detectors() const override {
+        control::DetectorReport active{.uplink = "p0", .mac = mac("06:00:00:00:00:01")};
+        active.neighbours = {
+            .failed = false,
+            .targets = {{address("192.0.2.254"), false, 0}, {address("2001:db8::fe"), true, 7}}};
+        active.bfd.emplace(
+            control::DetectorReport::Bfd{.ends = {address("192.0.2.5"), address("192.0.2.251")},
+                                         .peer_mac = mac("02:00:00:00:00:fb"),
+                                         .state = net::BfdState::up,
+                                         .remote_state = net::BfdState::up,
+                                         .transmit_interval = std::chrono::milliseconds(300),
+                                         .detection_time = std::chrono::milliseconds(900),
+                                         .sent = 12,
+                                         .received = 11});
+        active.bfd->discarded[static_cast<std::size_t>(net::BfdDiscard::ttl)] = 2;
+        return {active, {.uplink = "p1", .mac = mac("0a:00:00:00:00:01")}};
+    }
     [[nodiscard]] control::FailoverReport failover() const override {
-        control::UplinkReport active{"p0", 0, true, true, true, "polling", 1, {}};
+        control::UplinkReport active{"p0", 0, true, true, true, "", "polling", 1, {}};
         active.last_change = std::chrono::system_clock::from_time_t(1000000000);
-        control::UplinkReport backup{"p1", 1, false, false, true, "carrier of eth1", 0, {}};
+        control::UplinkReport backup{"p1", 1, false, false, true, "link down", "carrier of eth1",
+                                     0,    {}};
         return {"p0", "start", 1, {active, backup}};
     }
     [[nodiscard]] std::vector<control::NextHopReport> next_hops() const override {
