@@ -176,11 +176,13 @@ class NumberedStream:
     _script = str(Path(__file__).resolve().parents[1] / "framework" / "stream.py")
 
     def __init__(self, source: Station, destination: Station, address: str | None = None,
-                 per_second: int = 1000, port: int = 7000) -> None:
+                 per_second: int = 1000, port: int = 7000, arrivals: Path | None = None) -> None:
+        """`arrivals`: file to which every arrival goes at the end, as framework/stream.py says."""
         target = address or destination.ip
         python = sys.executable
         self.receiver: Running = destination.namespace.start(
-            python, self._script, "receive", target, str(port), name="stream-receive")
+            python, self._script, "receive", target, str(port),
+            *([] if arrivals is None else [str(arrivals)]), name="stream-receive")
         self.receiver.wait_for_text("listening")
         self.sender: Running = source.namespace.start(
             python, self._script, "send", target, str(port), str(per_second), name="stream-send")
@@ -200,6 +202,56 @@ class NumberedStream:
         self.receiver.stop()
 
     def __enter__(self) -> NumberedStream:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+@dataclass(frozen=True)
+class Talk:
+    """Outcome of a conversation.
+
+    Attributes:
+        answered: messages that came back, in their order.
+        wrong: those of them that came back changed.
+        failure: why the connection ended by itself, if it did.
+        longest_ms: from a message to its answer.
+    """
+
+    answered: int
+    wrong: int
+    failure: str | None
+    longest_ms: float
+
+
+class Conversation:
+    """One TCP connection from one station to another, in use until `finish`."""
+
+    _script = str(Path(__file__).resolve().parents[1] / "framework" / "conversation.py")
+
+    def __init__(self, client: Station, server: Station, per_second: int = 100,
+                 port: int = 7100) -> None:
+        python = sys.executable
+        self.server: Running = server.namespace.start(
+            python, self._script, "serve", server.ip, str(port), name="talk-serve")
+        self.server.wait_for_text("listening")
+        self.client: Running = client.namespace.start(
+            python, self._script, "talk", server.ip, str(port), str(per_second), name="talk")
+        self.client.wait_for_text("connected", 10)
+
+    def finish(self) -> Talk:
+        """Ends it after the answer that is awaited, however long that takes, and reports."""
+        self.client.signal(15)
+        report = json.loads(self.client.wait_ok(40).splitlines()[-1])
+        self.close()
+        return Talk(report["answered"], report["wrong"], report["failure"], report["longest_ms"])
+
+    def close(self) -> None:
+        self.client.stop()
+        self.server.stop()
+
+    def __enter__(self) -> Conversation:
         return self
 
     def __exit__(self, *_: object) -> None:
