@@ -256,3 +256,30 @@ class Conversation:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+class Listener:
+    """A station that is to hear nothing of a numbered stream to its own address and port, which a
+    station of another tenant has as well."""
+
+    def __init__(self, station: Station, port: int) -> None:
+        self.station = station
+        self.port = port
+        self.receiver: Running = station.namespace.start(
+            sys.executable, NumberedStream._script, "receive", station.ip, str(port), name="listen")
+        self.receiver.wait_for_text("listening")
+
+    def finish(self, friend: Station) -> int:
+        """How many datagrams came, but for one that `friend` sends now: it would have heard."""
+        friend.namespace.run(sys.executable, "-c", "import socket, sys; "
+                             "socket.socket(socket.AF_INET, socket.SOCK_DGRAM)"
+                             ".sendto(bytes([255] * 64), (sys.argv[1], int(sys.argv[2])))",
+                             self.station.ip, str(self.port))
+        self.receiver.signal(15)
+        heard = json.loads(self.receiver.wait_ok().splitlines()[-1])["received"]
+        self.close()
+        assert heard > 0, f"{self.station.namespace.label} does not hear its own tenant"
+        return heard - 1
+
+    def close(self) -> None:
+        self.receiver.stop()

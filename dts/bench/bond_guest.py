@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The yardstick: a hypervisor as Linux alone makes one, with its bonding driver, in a guest.
 
-    VM eth0 --TAP-- vec2 - bridge `vm` - vxlan0 - bond0 -+- slave0 = cut0 - bridge - vec0 --TAP-- switch A
-                                                         +- slave1 = cut1 - bridge - vec1 --TAP-- switch B
+    VM == vec2 - bridge `vm` - vxlan0 - bond0 -+- slave0 = cut0 - bridge `wire0` - up0  == switch A
+                                               +- slave1 = cut1 - bridge `wire1` - vec1 == switch B
 
 A cable is pulled where the guest's kernel sees it, as carrier: a TAP in a guest has none to lose, so
 that a veth stands between it and the bond.
@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from api.lab import BLUE, Lab, vm_addresses, vm_mac
 from api.uml_peer import UmlPeer
-from framework.namespace import Namespace, make_bridge
+from framework.namespace import Namespace, cable, make_bridge
 from framework.process import wait_until
 
 MTU = 1600
@@ -36,7 +36,6 @@ class BondGuest:
         try:
             self._cable(lab)
             self._configure(number, f"{self.vtep}/{lab.prefix_length}", remote, miimon_ms)
-            self._connect_vm()
         except BaseException:
             self.delete()
             raise
@@ -49,14 +48,19 @@ class BondGuest:
         space = self.guest.space
         for index, switch in enumerate(lab.switches):
             switch.connect(self.port, space, f"cable{index}")
+        cable(space, "cable2", self.namespace, "eth0", mac_other=vm_mac(1), mtu=MTU)
+        for index in range(3):
             make_bridge(space, f"bridge{index}")
             for port in (f"tap{index}", f"cable{index}"):
                 space.mute(port)
                 space.ip("link", "set", port, "master", f"bridge{index}")
+        self.namespace.ip("link", "set", "eth0", "mtu", "1500")
+        self.namespace.add_address("eth0", vm_addresses(1)[0])
 
     def _configure(self, number: int, address: str, remote: str, miimon_ms: int) -> None:
         self.guest.run_script(f"""
-            modprobe -a bonding bridge veth
+            modprobe bonding max_bonds=0
+            modprobe -a bridge veth
             ip link add bond0 address 02:00:00:00:{number:02x}:00 mtu {MTU} type bond \\
                 mode active-backup miimon {miimon_ms} primary_reselect failure
             for index in 0 1; do
@@ -80,13 +84,6 @@ class BondGuest:
             for port in vec2 vxlan0; do ip link set $port mtu 1500 master vm up; done
             ip link set vm up
         """)
-
-    def _connect_vm(self) -> None:
-        self.guest.space.ip("link", "set", "tap2", "netns", self.namespace.name, "name", "eth0")
-        self.namespace.plain_offloads("eth0")
-        self.namespace.ip("link", "set", "eth0", "address", vm_mac(1), "mtu", "1500",
-                          "txqueuelen", "10000", "up")
-        self.namespace.add_address("eth0", vm_addresses(1)[0])
 
     def active(self) -> int | None:
         """Index of the active slave."""

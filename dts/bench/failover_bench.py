@@ -33,7 +33,7 @@ from api import uml_peer  # noqa: E402
 from api.lab import BLUE, Hypervisor, Lab, vm_addresses, vm_mac  # noqa: E402
 from api.traffic import NumberedStream, Station, StreamReport, wait_ping  # noqa: E402
 from bench.bond_guest import BondGuest  # noqa: E402
-from bench.wires import CableEnd, Sighting, Tap, taps  # noqa: E402
+from bench.wires import Sighting, Tap, taps  # noqa: E402
 from framework.namespace import Namespace, remove_leftovers  # noqa: E402
 from framework.process import wait_until  # noqa: E402
 
@@ -188,7 +188,6 @@ def measure_sallyport(many: bool, options: argparse.Namespace) -> dict:
     """Cables pulled from under one or from under 4,096 tenants."""
     with sallyport_lab(many) as (lab, hv1):
         near, far = hv1.vms["near"], lab.peers["peer1"].vms["far"]
-        cables = [CableEnd(switch, "hv1") for switch in lab.switches]
         counts = [hv1.shell.json("show tenant all"), hv1.shell.json("show fdb")]
         with streaming(near, far, options.rate) as (_, finish), taps(lab.switches, "hv1") as wires:
             if options.first:
@@ -198,20 +197,18 @@ def measure_sallyport(many: bool, options: argparse.Namespace) -> dict:
             for _ in range(options.failovers):
                 old = hv1.uplinks.index(hv1.shell.active_uplink())
                 time.sleep(0.1)
-                begin = cables[old].pull()
+                begin = lab.switches[old].pull("hv1")
                 time.sleep(0.1)
                 told = hv1.shell.json("show failover history")[-1]
                 assert (told["from"], told["reason"]) == (f"p{old}", "link down"), told
                 failovers.record(old, begin, True, {
                     key: told[key] for key in ("seen_by", "decided_us", "software_switched_us",
                                                "announced_us", "first_sent_us")})
-                cables[old].plug()
+                lab.switches[old].plug("hv1")
                 wait_until(lambda i=old: hv1.shell.json("show uplink")["uplinks"][i]["link_up"],
                            "the cable is back", 30)
             report, arrivals = finish()
         result = failovers.finish(arrivals, 90_000_000)
-        for cable in cables:
-            cable.close()
         return {"tenants": len(counts[0]), "fdb_entries": sum(map(len, counts[1:])),
                 "stream": vars(report), **result}
 

@@ -1,19 +1,15 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What leaves by both uplinks, packet by packet with the kernel's time; and cables pulled at once."""
+"""What leaves by both uplinks, packet by packet with the kernel's time."""
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import socket
 import struct
-import time
 from dataclasses import dataclass
 
 from framework.namespace import Namespace, Switch
 
-_SIOCGIFFLAGS, _SIOCSIFFLAGS = 0x8913, 0x8914
-_IFF_UP = 1
 _ETH_P_ALL = 3
 _SOL_PACKET = 263
 _PACKET_IGNORE_OUTGOING = 23
@@ -25,34 +21,6 @@ _SO_TIMESTAMPNS = 35
 _NUMBER_AT = 14 + 20 + 8 + 8 + 14 + 20 + 8
 _OUTER_PORT_AT = 14 + 20 + 2
 _INNER_PORT_AT = _NUMBER_AT - 6
-
-
-class CableEnd:
-    """A switch's end of a cable, pulled and put back by one system call."""
-
-    def __init__(self, switch: Switch, port: str) -> None:
-        with switch.namespace.entered():
-            self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._request = port.encode()
-
-    def _set(self, up: bool) -> int:
-        answer = fcntl.ioctl(self._socket, _SIOCGIFFLAGS,
-                             struct.pack("16sH14x", self._request, 0))
-        flags = struct.unpack("16sH14x", answer)[1]
-        flags = flags | _IFF_UP if up else flags & ~_IFF_UP
-        begun = time.time_ns()
-        fcntl.ioctl(self._socket, _SIOCSIFFLAGS, struct.pack("16sH14x", self._request, flags))
-        return begun
-
-    def pull(self) -> int:
-        """Returns when it began, nanoseconds of the wall clock: just before the carrier went."""
-        return self._set(False)
-
-    def plug(self) -> int:
-        return self._set(True)
-
-    def close(self) -> None:
-        self._socket.close()
 
 
 @dataclass(frozen=True)
