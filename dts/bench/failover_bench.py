@@ -15,10 +15,13 @@ Needs root, for network namespaces; the bond's part needs the guest of dts/tools
 from __future__ import annotations
 
 import argparse
+import bisect
 import contextlib
 import json
+import math
 import os
 import platform
+import re
 import statistics
 import struct
 import sys
@@ -44,15 +47,14 @@ _MANY_ENTRIES = 100_000
 _BEFORE_MS, _AFTER_MS = 40, 160
 
 
-def percentile(values: list[float], share: float) -> float:
-    """The smallest value that `share` of them do not exceed."""
-    ordered = sorted(values)
-    return ordered[max(0, -(-int(share * 100) * len(ordered) // 100) - 1)]
+def percentile(values: list[float], percent: int) -> float:
+    """The smallest value that so many percent of them do not exceed."""
+    return sorted(values)[max(0, math.ceil(percent * len(values) / 100) - 1)]
 
 
 def summary(values: list[float]) -> dict[str, float]:
     return {"count": len(values), "median": round(statistics.median(values), 1),
-            "p99": round(percentile(values, 0.99), 1), "worst": round(max(values), 1)}
+            "p99": round(percentile(values, 99), 1), "worst": round(max(values), 1)}
 
 
 def put_first(spaces: list[Namespace]) -> None:
@@ -72,11 +74,13 @@ class Arrivals:
 
     def between(self, begin_ns: int, end_ns: int) -> tuple[float, int]:
         """The longest gap that ended in this time, microseconds, and how many numbers are missing."""
+        first = max(1, bisect.bisect_left(self.seen, begin_ns, key=lambda seen: seen.time_ns))
         gap, lost = 0, 0
-        for before, after in zip(self.seen, self.seen[1:]):
-            if begin_ns <= after.time_ns < end_ns:
-                gap = max(gap, after.time_ns - before.time_ns)
-                lost += max(0, after.number - before.number - 1)
+        for before, after in zip(self.seen[first - 1:], self.seen[first:]):
+            if after.time_ns >= end_ns:
+                break
+            gap = max(gap, after.time_ns - before.time_ns)
+            lost += max(0, after.number - before.number - 1)
         return gap / 1e3, lost
 
 
@@ -105,7 +109,6 @@ class Failovers:
         self._wires = wires
         self.taken: list[dict] = []
         self._sightings: list[list[list[Sighting]]] = []
-        self._begun: list[int] = []
 
     def record(self, old: int, begin_ns: int, begin_is_exact: bool, told: dict) -> None:
         """One has happened; all that left by both cables since the last one is read.
@@ -120,27 +123,22 @@ class Failovers:
             {"pull_to_first_us": (first - begin_ns) / 1e3} if begin_is_exact else {})}
         self.taken.append({**told, **wires_us, "last_ns": last})
         self._sightings.append(wires if old == 0 else wires[::-1])
-        self._begun.append(begin_ns)
 
     def finish(self, arrivals: Arrivals, window_ns: int) -> dict:
         """Adds what the receiver saw, and sums up."""
-        quiet = []
-        for one in self.taken:
-            last = one.pop("last_ns")
+        quiet, zeros = [], [one.pop("last_ns") for one in self.taken]
+        for one, last in zip(self.taken, zeros):
             one["stream_gap_us"], one["lost"] = arrivals.between(last, last + window_ns)
-            quiet.append(arrivals.between(last - 20_000_000, last)[0])
-            one["picture"] = last
+            quiet.append(arrivals.between(last - window_ns, last)[0])
         middle = sorted(range(len(self.taken)), key=lambda i: self.taken[i]["silence_us"])[
             len(self.taken) // 2]
-        shown = picture(self._sightings[middle], self.taken[middle]["picture"])
-        for one in self.taken:
-            del one["picture"]
+        shown = picture(self._sightings[middle], zeros[middle])
         keys = [key for key in self.taken[0] if key.endswith("_us") or key == "lost"]
         sums = {key: summary([one[key] for one in self.taken if one[key] is not None])
                 for key in keys}
         return {"summary": sums, "quiet_gap_us": summary(quiet),
                 "picture": {"from_ms": -_BEFORE_MS, "old": shown[0], "new": shown[1]},
-                "failovers": self.taken}
+                "failovers": {key: [one[key] for one in self.taken] for key in self.taken[0]}}
 
 
 @contextlib.contextmanager
@@ -319,7 +317,10 @@ def main() -> None:
         record["ratio"] = round(medians[1] / medians[0], 2)
         print(f"\nmedian with many tenants to median with one: {record['ratio']}")
     if options.out:
-        options.out.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+        # A list of figures is one line.
+        text = re.sub(r"\[\s+([^\[\]{}]*?)\s+\]", lambda found: "[" + " ".join(found[1].split()) + "]",
+                      json.dumps(record, indent=1))
+        options.out.write_text(text + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -75,6 +75,29 @@ class Travellers(Closing):
         self._stack.close()
 
 
+def wait_encapsulated(hypervisor: Hypervisor, more: int) -> None:
+    """Until tenant blue has sent so many packets more to its peer."""
+    before = hypervisor.shell.tenant("blue")
+    wait_until(lambda: hypervisor.shell.tenant("blue").since(before).encap_packets >= more,
+               f"{more} packets more leave", 20)
+
+
+def is_tenants(frame: bytes) -> bool:
+    """VXLAN or ESP."""
+    protocol = frame[20 if frame[12:14] == b"\x86\xdd" else 23:][:1]
+    return is_raw_vxlan(frame) or protocol == b"\x32"
+
+
+def assert_leaves_by_one(hypervisor: Hypervisor, index: int) -> None:
+    """Tenant blue's traffic goes on, by this uplink alone."""
+    switches = hypervisor.lab.switches
+    with Wire(switches[1 - index].namespace, hypervisor.name) as old, \
+            Wire(switches[index].namespace, hypervisor.name) as new:
+        wait_encapsulated(hypervisor, 300)
+        assert any(map(is_tenants, new.drain_raw()))
+        assert not any(map(is_tenants, old.drain_raw()))
+
+
 class OneSide(Closing):
     """hv1 on both switches with a Linux peer on switch A; tenants blue and red with equal addresses,
     `near` and `far` of each. Nobody needs to ask for a neighbour: what is flooded, was asked for."""
@@ -138,19 +161,9 @@ class OneSide(Closing):
         self.lab.switches[index].plug("hv1")
         self.wait_links()
 
-    def wait_encapsulated(self, more: int) -> None:
-        """Until tenant blue has sent so many packets more to its peer."""
-        before = self.shell.tenant("blue")
-        wait_until(lambda: self.shell.tenant("blue").since(before).encap_packets >= more,
-                   f"{more} packets more leave", 20)
-
     def assert_silent(self, index: int) -> None:
         """The tenant's traffic goes on, and no packet of a tenant leaves by this uplink."""
-        with Wire(self.lab.switches[index].namespace, "hv1") as old, \
-                Wire(self.lab.switches[1 - index].namespace, "hv1") as new:
-            self.wait_encapsulated(300)
-            assert any(map(is_raw_vxlan, new.drain_raw()))
-            assert not any(map(is_raw_vxlan, old.drain_raw()))
+        assert_leaves_by_one(self.hv1, 1 - index)
 
     def close(self) -> None:
         self.lab.close()
@@ -195,7 +208,8 @@ class TestFlapping:
             * Wait for p0's return.
         Verify:
             * The switches are no more than the doubling hold-down allows, and not none.
-            * Nothing comes twice or to the other tenant, TCP lives; after it nothing is lost.
+            * Nothing comes twice or to the other tenant, TCP lives, the old port is silent; after it
+              nothing is lost.
         """
         seconds = request.config.getoption("--flap-seconds")
         with OneSide(ipv6, preempt="always", hold_down_ms=str(self._HOLD_DOWN_MS),
@@ -209,6 +223,7 @@ class TestFlapping:
                 note(f"{switches} switches by {pulled} times without link")
                 assert 1 <= switches <= 1 + 2 * returns < pulled
                 side.shell.wait_active("p0", 10)
+                side.assert_silent(1)
                 travellers.finish(f"held down, flapping for {seconds} s")
             self.assert_flows(side)
 
@@ -219,7 +234,8 @@ class TestFlapping:
             * With preemption and no hold-down, flap p0's link under streams and TCP.
         Verify:
             * It switches there and back, no more than once for each change of the link.
-            * Nothing comes twice or to the other tenant, TCP lives; after it nothing is lost.
+            * Nothing comes twice or to the other tenant, TCP lives, the old port is silent; after it
+              nothing is lost.
         """
         seconds = request.config.getoption("--flap-seconds")
         with OneSide(preempt="always", hold_down_ms="0") as side:
@@ -227,6 +243,7 @@ class TestFlapping:
                 pulled = self.flap(side, seconds)
                 side.shell.wait_active("p0", 10)
                 assert pulled / 2 < switches_of(side.shell) <= 2 * pulled
+                side.assert_silent(1)
                 travellers.finish(f"followed, flapping for {seconds} s")
             self.assert_flows(side)
 
@@ -267,7 +284,7 @@ class TestUnderTraffic:
             assert while_down.flooded_packets == while_down.encap_packets == 0, while_down
             side.lab.switches[old].plug("hv1")
             side.shell.wait_active(side.hv1.uplinks[old])
-            side.wait_encapsulated(300)
+            wait_encapsulated(side.hv1, 300)
             side.plug(1 - old)
             dropped = side.shell.tenant("blue").since(before).drops["no-active-uplink"]
             side.assert_silent(1 - old)
@@ -400,6 +417,9 @@ class TestProtected:
         with ClearWatch(pair) as watch:
             with Travellers(near.vm, far.vm, near.red, far.red) as travellers:
                 yield Mover(pair)
+                for end in pair.ends:
+                    active = end.hypervisor.shell.active_uplink()
+                    assert_leaves_by_one(end.hypervisor, end.hypervisor.uplinks.index(active))
                 for one, other in ((near.vm, far.vm), (far.vm, near.vm), (near.red, far.red)):
                     assert_pings(one, other.ip)
                 travellers.finish(what)
@@ -474,6 +494,7 @@ class TestManyFailovers:
                 for turn in range(count // 2):
                     side.plug(side.pull_active())
                     side.shell.run("failover switch")
+                side.assert_silent(1 - side.active())
                 travellers.finish(f"{count // 2 * 2} failovers")
             assert switches_of(side.shell) == before + count // 2 * 2
             history = side.shell.json("show failover history")
@@ -486,7 +507,7 @@ class TestManyFailovers:
             with NumberedStream(side.near(), side.far(), port=7000) as out, \
                     NumberedStream(side.far(), side.near(), port=7001) as back:
                 for _ in range(10):
-                    side.wait_encapsulated(100)
+                    wait_encapsulated(side.hv1, 100)
                     side.shell.run("failover switch")
                 reports = [out.finish(), back.finish()]
             assert [(report.lost, report.duplicates) for report in reports] == [(0, 0)] * 2, reports
