@@ -27,6 +27,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
                     help="start of the random sequence of mutations (default: %(default)s)")
     group.addoption("--rekeys", type=int, default=5, metavar="N",
                     help="rekeys under load, one a second (default: %(default)s)")
+    group.addoption("--failovers", type=int, default=100, metavar="N",
+                    help="failovers under load (default: %(default)s)")
+    group.addoption("--flap-seconds", type=int, default=10, metavar="N",
+                    help="for how long a link flaps (default: %(default)s)")
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:

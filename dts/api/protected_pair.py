@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from scapy.layers.inet import IPerror
@@ -107,17 +108,20 @@ class ProtectedPair(Closing):
     def start(self) -> None:
         self.lab.start()
 
-    def rekey(self) -> None:
-        """Both ends to new keys as docs/user-guide.md has it, without losing a packet."""
+    def rekey(self, between: Callable[[], None] = lambda: None) -> None:
+        """Both ends to new keys as docs/user-guide.md has it, without losing a packet; `between` is
+        called after each of its four steps."""
         old, new = self.sas, self.sas.successor(self.sas.out.spi + 0x10)
         near, far = self.ends
         for end, into in ((near, new.into), (far, new.out)):
             end.into.append(into)
             end.rekey(self.inline)
+            between()
         for end, out, gone in ((near, new.out, old.into), (far, new.into, old.out)):
             end.out = [out]
             end.into.remove(gone)
             end.rekey(self.inline)
+            between()
         self.sas = new
 
     def crash(self, end: _End) -> None:
@@ -148,12 +152,13 @@ class ClearWatch:
 
     def __init__(self, pair: ProtectedPair) -> None:
         self.captures = []
-        for switch, port in pair.places():
-            path = pair.near.keys.path / f"{switch.namespace.label}-{port}.pcap"
+        for switch in pair.lab.switches:
+            path = pair.near.keys.path / f"{switch.namespace.label}.pcap"
+            # On all ports: a capture on one would end when its cable is pulled.
             capture = switch.namespace.start(
-                "tcpdump", "-n", "-i", port, "-Q", "in", "--immediate-mode", "-U", "-Z", "root", "-B", "16384",
-                "-w", str(path),
-                self._filter, name=f"capture-{port}")
+                "tcpdump", "-n", "-i", "any", "-y", "LINUX_SLL", "-Q", "in", "--immediate-mode",
+                "-U", "-Z", "root", "-B", "16384", "-w", str(path), self._filter,
+                name=f"capture-{switch.namespace.label}")
             self.captures.append((capture, path))
         for capture, _ in self.captures:
             wait_until(lambda c=capture: "listening on" in c.text(), "tcpdump listens")

@@ -176,11 +176,13 @@ class NumberedStream:
     _script = str(Path(__file__).resolve().parents[1] / "framework" / "stream.py")
 
     def __init__(self, source: Station, destination: Station, address: str | None = None,
-                 per_second: int = 1000, port: int = 7000) -> None:
+                 per_second: int = 1000, port: int = 7000, arrivals: Path | None = None) -> None:
+        """`arrivals`: file to which every arrival goes at the end, as framework/stream.py says."""
         target = address or destination.ip
         python = sys.executable
         self.receiver: Running = destination.namespace.start(
-            python, self._script, "receive", target, str(port), name="stream-receive")
+            python, self._script, "receive", target, str(port),
+            *([] if arrivals is None else [str(arrivals)]), name="stream-receive")
         self.receiver.wait_for_text("listening")
         self.sender: Running = source.namespace.start(
             python, self._script, "send", target, str(port), str(per_second), name="stream-send")
@@ -204,3 +206,80 @@ class NumberedStream:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+@dataclass(frozen=True)
+class Talk:
+    """Outcome of a conversation.
+
+    Attributes:
+        answered: messages that came back, in their order.
+        wrong: those of them that came back changed.
+        failure: why the connection ended by itself, if it did.
+        longest_ms: from a message to its answer.
+    """
+
+    answered: int
+    wrong: int
+    failure: str | None
+    longest_ms: float
+
+
+class Conversation:
+    """One TCP connection from one station to another, in use until `finish`."""
+
+    _script = str(Path(__file__).resolve().parents[1] / "framework" / "conversation.py")
+
+    def __init__(self, client: Station, server: Station, per_second: int = 100,
+                 port: int = 7100) -> None:
+        python = sys.executable
+        self.server: Running = server.namespace.start(
+            python, self._script, "serve", server.ip, str(port), name="talk-serve")
+        self.server.wait_for_text("listening")
+        self.client: Running = client.namespace.start(
+            python, self._script, "talk", server.ip, str(port), str(per_second), name="talk")
+        self.client.wait_for_text("connected", 10)
+
+    def finish(self) -> Talk:
+        """Ends it after the answer that is awaited, however long that takes, and reports."""
+        self.client.signal(15)
+        report = json.loads(self.client.wait_ok(40).splitlines()[-1])
+        self.close()
+        return Talk(report["answered"], report["wrong"], report["failure"], report["longest_ms"])
+
+    def close(self) -> None:
+        self.client.stop()
+        self.server.stop()
+
+    def __enter__(self) -> Conversation:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class Listener:
+    """A station that is to hear nothing of a numbered stream to its own address and port, which a
+    station of another tenant has as well."""
+
+    def __init__(self, station: Station, port: int) -> None:
+        self.station = station
+        self.port = port
+        self.receiver: Running = station.namespace.start(
+            sys.executable, NumberedStream._script, "receive", station.ip, str(port), name="listen")
+        self.receiver.wait_for_text("listening")
+
+    def finish(self, friend: Station) -> int:
+        """How many datagrams came, but for one that `friend` sends now: it would have heard."""
+        friend.namespace.run(sys.executable, "-c", "import socket, sys; "
+                             "socket.socket(socket.AF_INET, socket.SOCK_DGRAM)"
+                             ".sendto(bytes([255] * 64), (sys.argv[1], int(sys.argv[2])))",
+                             self.station.ip, str(self.port))
+        self.receiver.signal(15)
+        heard = json.loads(self.receiver.wait_ok().splitlines()[-1])["received"]
+        self.close()
+        assert heard > 0, f"{self.station.namespace.label} does not hear its own tenant"
+        return heard - 1
+
+    def close(self) -> None:
+        self.receiver.stop()

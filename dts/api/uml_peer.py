@@ -105,16 +105,18 @@ class UmlPeer(Stack):
     waits until it is up.
 
     Args:
-        mtu: of the card; it cannot be changed later.
+        mtu: of all cards; it cannot be changed later.
         mac: of the card.
         addresses: of the card, with their prefix lengths.
+        more_macs: of further cards, which are `vec1` and so on in the guest, and the TAPs `tap1` and
+            so on in `space`.
     """
 
     underlay = "up0"
     tap = "tap0"
 
     def __init__(self, name: str, mac: str, addresses: tuple[str, ...] = (), mtu: int = 1600,
-                 memory_mb: int = 160) -> None:
+                 memory_mb: int = 160, more_macs: tuple[str, ...] = ()) -> None:
         reason = why_not()
         assert reason is None, reason
         self.label = self.name = name
@@ -125,15 +127,20 @@ class UmlPeer(Stack):
         self.space = Namespace(name)
         self.folder = Path(tempfile.mkdtemp(prefix=f"{self.space.name}-"))
         try:
-            self.space.ip("tuntap", "add", "dev", self.tap, "mode", "tap")
-            self.space.ip("link", "set", self.tap, "mtu", str(mtu), "txqueuelen", "10000", "up")
-            self.space.mute(self.tap)
-            self._boot(mac, mtu, memory_mb)
+            macs = (mac, *more_macs)
+            for number in range(len(macs)):
+                self._make_tap(f"tap{number}", mtu)
+            self._boot(macs, mtu, memory_mb)
         except BaseException:
             self.delete()
             raise
 
-    def _boot(self, mac: str, mtu: int, memory_mb: int) -> None:
+    def _make_tap(self, tap: str, mtu: int) -> None:
+        self.space.ip("tuntap", "add", "dev", tap, "mode", "tap")
+        self.space.ip("link", "set", tap, "mtu", str(mtu), "txqueuelen", "10000", "up")
+        self.space.mute(tap)
+
+    def _boot(self, macs: tuple[str, ...], mtu: int, memory_mb: int) -> None:
         image = guest_image.guest_folder("uml")
         (self.folder / "share").mkdir()
         self.process = Background(
@@ -144,7 +151,8 @@ class UmlPeer(Stack):
             str(image / "linux"),
             f"mem={memory_mb}M", f"initrd={image / 'initrd'}", f"uml_dir={self.folder}/",
             "umid=guest", "con=null", "ssl=null", "con0=fd:0,fd:1", "quiet",
-            f"vec0:transport=tap,ifname={self.tap},mac={mac},mtu={mtu},depth=128",
+            *(f"vec{number}:transport=tap,ifname=tap{number},mac={mac},mtu={mtu},depth=128"
+              for number, mac in enumerate(macs)),
             f"sally.share={self.folder}/share",
             name=f"uml-{self.label}", directory=self.folder, stdin=True)
         running.append(self)

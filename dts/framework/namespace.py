@@ -9,12 +9,16 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import fcntl
 import json
 import os
 import re
 import shutil
 import signal
+import socket
+import struct
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,6 +27,9 @@ from framework.stack import Stack
 
 _PREFIX = "sally"
 _CLONE_NEWNET = 0x40000000
+_SIOCGIFFLAGS, _SIOCSIFFLAGS = 0x8913, 0x8914
+_IFREQ_FLAGS = "16sH14x"
+_IFF_UP = 1
 _libc = ctypes.CDLL(None, use_errno=True)
 _HERE = Path("/proc/thread-self/ns/net")
 _FOLDER = Path("/run/netns")
@@ -191,13 +198,27 @@ class Switch:
         self._own("trunk")
         other._own("trunk")
 
-    def pull(self, port: str) -> None:
-        """Pulls the cable out of a port: the far end loses its carrier."""
-        self.namespace.ip("link", "set", port, "down")
+    def pull(self, port: str) -> int:
+        """Pulls the cable out of a port: the far end loses its carrier.
 
-    def plug(self, port: str) -> None:
+        Returns when that began, nanoseconds of the wall clock.
+        """
+        return self._set_up(port, False)
+
+    def plug(self, port: str) -> int:
         """Puts the cable back."""
-        self.namespace.ip("link", "set", port, "up")
+        return self._set_up(port, True)
+
+    def _set_up(self, port: str, up: bool) -> int:
+        # No process is started for it: it has to be quick, and its time to be known.
+        note(f"{self.namespace.label}: {'plug' if up else 'pull'} {port}")
+        with self.namespace.entered(), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_one:
+            request = struct.pack(_IFREQ_FLAGS, port.encode(), 0)
+            flags = struct.unpack(_IFREQ_FLAGS, fcntl.ioctl(any_one, _SIOCGIFFLAGS, request))[1]
+            flags = flags | _IFF_UP if up else flags & ~_IFF_UP
+            begun = time.time_ns()
+            fcntl.ioctl(any_one, _SIOCSIFFLAGS, struct.pack(_IFREQ_FLAGS, port.encode(), flags))
+        return begun
 
     def port_of(self, mac: str) -> str | None:
         """The port behind which the switch has learned `mac`."""

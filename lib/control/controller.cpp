@@ -179,7 +179,8 @@ Expected<void> RunningController::watch_links() {
                     port.link_event(), [&port] { return port.link_up(); }};
     }
     FailoverControl::Environment environment{
-        .first_packets = [this] { return path_->first_packets(); }};
+        .first_packets = [this] { return path_->first_packets(); },
+        .drain = [this](auto uplink) { path_->drain(uplink); }};
     if (nic_ != nullptr) {
         environment.hardware = nic_->path();
         environment.rules_changed = [this] {

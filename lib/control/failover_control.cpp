@@ -12,6 +12,13 @@ namespace sallyport::control {
 using failover::EventSource;
 using failover::TimePoint;
 
+namespace {
+
+/// For how long the underlay may take to learn by our announcements where we have gone.
+constexpr std::chrono::milliseconds drain_time{100};
+
+} // namespace
+
 FailoverControl::FailoverControl(EventLoop& loop, Names names,
                                  const failover::StateMachineSettings& settings,
                                  overlay::ForwardingState& state, Switched switched,
@@ -21,6 +28,7 @@ FailoverControl::FailoverControl(EventLoop& loop, Names names,
 
 FailoverControl::~FailoverControl() {
     if (timer_ != 0) loop_.cancel(timer_);
+    if (drain_timer_ != 0) loop_.cancel(drain_timer_);
 }
 
 Expected<void> FailoverControl::start(const std::array<bool, failover::uplink_count>& links_up) {
@@ -127,6 +135,7 @@ Expected<void> FailoverControl::apply(const failover::Switch& done, Cause cause)
     record_ = is_failover ? records_.decided(done, cause.source, cause.seen, environment_.now(),
                                              std::chrono::system_clock::now())
                           : 0;
+    drain(done);
     auto moved = move_paths(done.to);
     last_ = done;
     for (auto uplink : {done.from, done.to})
@@ -141,6 +150,22 @@ Expected<void> FailoverControl::apply(const failover::Switch& done, Cause cause)
                 "active uplink: {} (was {}, reason: {})", name_or_none(done.to),
                 name_or_none(done.from), to_string(done.reason));
     return {};
+}
+
+void FailoverControl::drain(const failover::Switch& done) {
+    if (!environment_.drain) return;
+    end_drain();
+    if (!done.from || !done.to) return;
+    environment_.drain(done.from);
+    drain_timer_ = loop_.after(drain_time, [this] {
+        drain_timer_ = 0;
+        end_drain();
+    });
+}
+
+void FailoverControl::end_drain() {
+    if (drain_timer_ != 0) loop_.cancel(std::exchange(drain_timer_, 0));
+    environment_.drain({});
 }
 
 Expected<void> FailoverControl::move_paths(std::optional<failover::UplinkIndex> active) {

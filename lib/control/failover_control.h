@@ -43,6 +43,9 @@ class FailoverControl {
         std::function<std::uint64_t()> rules_changed{};
         /// Empty: nobody can tell.
         std::function<datapath::FirstPacketTimes()> first_packets{};
+        /// Packets are taken from this uplink too; absent: from the active one alone. Empty: nobody
+        /// can.
+        std::function<void(std::optional<failover::UplinkIndex>)> drain{};
         std::function<failover::TimePoint()> now = failover::Clock::now;
     };
 
@@ -84,6 +87,8 @@ class FailoverControl {
     Expected<void> apply(const failover::Switch& done, Cause cause);
     Expected<void> move_paths(std::optional<failover::UplinkIndex> active);
     void note_first_packets() const;
+    void drain(const failover::Switch& done);
+    void end_drain();
     void deadline();
     void schedule();
     [[nodiscard]] std::string name_or_none(std::optional<failover::UplinkIndex> uplink) const;
@@ -104,6 +109,7 @@ class FailoverControl {
     /// Of the latest switch.
     std::uint64_t record_ = 0;
     EventLoop::TimerId timer_ = 0;
+    EventLoop::TimerId drain_timer_ = 0;
 };
 
 } // namespace sallyport::control

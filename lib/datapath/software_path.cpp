@@ -194,6 +194,10 @@ void SoftwarePath::set_encap_entropy(const net::EncapEntropy* entropy) {
     implementation_->tables.encap_entropy = entropy;
 }
 
+void SoftwarePath::drain(std::optional<overlay::UplinkIndex> uplink) {
+    implementation_->tables.draining_uplink = uplink ? int{*uplink} : no_uplink;
+}
+
 FirstPacketTimes SoftwarePath::first_packets() const {
     return implementation_->tables.first_packets.times();
 }

@@ -117,6 +117,11 @@ class SoftwarePath final : public overlay::Path {
     /// @param entropy outlives the workers' running; null: our own hash always
     void set_encap_entropy(const net::EncapEntropy* entropy);
 
+    /// From now on what is for us is taken from this uplink too, although it is not active: the
+    /// underlay may not know yet where we have gone. What is for all is not, since it comes by the
+    /// active one as well. Absent: from the active one alone.
+    void drain(std::optional<overlay::UplinkIndex> uplink);
+
     /// Tenants' first packets by the active uplink since it last changed, by the UplinkRow.
     [[nodiscard]] FirstPacketTimes first_packets() const;
 

@@ -64,6 +64,8 @@ struct Tables {
 
     /// Failover is this one store.
     std::atomic<int> active_uplink{no_uplink};
+    /// What is for us is taken from it too, though it is not active.
+    std::atomic<int> draining_uplink{no_uplink};
     /// Told by workers, to which all else here is const.
     mutable FirstPackets first_packets;
     /// DPDK port ids; no_queue: not attached.

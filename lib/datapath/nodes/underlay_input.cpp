@@ -69,11 +69,13 @@ rte_edge_t hit(const Tables& tables, std::uint32_t tunnel_index, PacketMeta& out
 struct Burst {
     const Tables& tables;
     int active;
+    int draining;
     std::uint64_t underlay_mac;
     std::uint16_t port = no_queue;
     bool from_active = false;
+    bool from_draining = false;
     const net::DetectorStation* detectors = nullptr;
-    /// Some of it is tenants' traffic.
+    /// Some of it is tenants' traffic by the active uplink.
     bool has_data = false;
 
     void enter(std::uint16_t packet_port) {
@@ -81,6 +83,7 @@ struct Burst {
         port = packet_port;
         const PortView* const view = tables.ports.get(port);
         from_active = view != nullptr && view->uplink == active;
+        from_draining = view != nullptr && view->uplink == draining;
         detectors = view == nullptr ? nullptr : &tables.detectors[view->uplink];
     }
 };
@@ -94,8 +97,10 @@ bool is_for_detectors(const Burst& burst, const rte_mbuf* packet) {
 std::optional<rte_edge_t> refuse(const Burst& burst, const rte_mbuf* packet, PacketMeta& out) {
     const bool whole = packet->data_len >= RTE_ETHER_HDR_LEN;
     const std::uint64_t destination = whole ? mac_word(octets(packet)) : 0;
-    if (whole && burst.from_active && destination == burst.underlay_mac) return std::nullopt;
+    const bool from_either = burst.from_active || burst.from_draining;
+    if (whole && from_either && destination == burst.underlay_mac) return std::nullopt;
     if (is_for_detectors(burst, packet)) return to_detector_input;
+    // By the one that drains it would come a second time.
     if (!burst.from_active) return drop(out, DropReason::backup_uplink, to_drop);
     if (!whole) return drop(out, DropReason::frame_too_short, to_drop);
     if ((destination & multicast_bit) != 0) return to_host(burst.tables, out);
@@ -151,6 +156,7 @@ void process_batch(Burst& burst, Dispatch& dispatch, void** packets, std::uint16
                    std::uint16_t count) {
     Found found[batch];
     rte_edge_t edges[batch];
+    bool by_active[batch];
     Lookups<TunnelKey4> lookups4;
     Lookups<TunnelKey6> lookups6;
     for (std::uint16_t i = 0; i < count; ++i) {
@@ -158,6 +164,7 @@ void process_batch(Burst& burst, Dispatch& dispatch, void** packets, std::uint16
         prefetch_data(packets, static_cast<std::uint16_t>(first + i),
                       static_cast<std::uint16_t>(first + count));
         burst.enter(packet->port);
+        by_active[i] = burst.from_active;
         found[i] = classify(burst, i, packet, meta(packet), lookups4, lookups6, edges[i]);
     }
     lookups4.resolve(*burst.tables.tunnels_by_key4);
@@ -170,7 +177,8 @@ void process_batch(Burst& burst, Dispatch& dispatch, void** packets, std::uint16
             edges[i] = tunnel == nothing_found ? miss_again(burst.tables, packet, meta(packet))
                                                : hit(burst.tables, tunnel, meta(packet));
         }
-        burst.has_data |= edges[i] == to_vxlan_decap || edges[i] == to_esp_inbound;
+        burst.has_data |=
+            by_active[i] && (edges[i] == to_vxlan_decap || edges[i] == to_esp_inbound);
         dispatch.to(static_cast<std::uint16_t>(first + i), edges[i]);
     }
 }
@@ -178,6 +186,7 @@ void process_batch(Burst& burst, Dispatch& dispatch, void** packets, std::uint16
 std::uint16_t process(rte_graph* graph, rte_node* node, void** packets, std::uint16_t count) {
     const Tables& tables = *worker_of(node).tables;
     Burst burst{tables, tables.active_uplink.load(std::memory_order_acquire),
+                tables.draining_uplink.load(std::memory_order_relaxed),
                 tables.underlay_mac.load(std::memory_order_relaxed)};
     Dispatch dispatch(graph, node, packets);
     for (std::uint16_t i = 0; i < std::min(count, prefetch_distance); ++i)

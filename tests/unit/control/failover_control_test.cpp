@@ -25,6 +25,11 @@ class FailoverControlTest : public ::testing::Test {
         return {.hardware = &hardware,
                 .rules_changed = [this] { return rules; },
                 .first_packets = [this] { return first_packets; },
+                .drain =
+                    [this](auto uplink) {
+                        drained = uplink;
+                        active_when_drained = state.active_uplink();
+                    },
                 .now = [this] { return now(); }};
     }
 
@@ -33,6 +38,8 @@ class FailoverControlTest : public ::testing::Test {
     fakes::Path path, hardware;
     std::uint64_t rules = 0;
     datapath::FirstPacketTimes first_packets;
+    std::optional<UplinkIndex> drained;
+    std::optional<UplinkIndex> active_when_drained;
     overlay::ForwardingState state{overlay::Limits{}, {&path, &hardware}};
     std::vector<std::optional<UplinkIndex>> told;
     std::vector<std::optional<UplinkIndex>> path_when_told;
@@ -101,6 +108,31 @@ TEST_F(FailoverControlTest, ARequestSwitchesToTheBackup) {
     ASSERT_TRUE(done) << done.error().message();
     EXPECT_EQ(done->to, UplinkIndex{1});
     EXPECT_EQ(state.active_uplink(), UplinkIndex{1});
+}
+
+TEST_F(FailoverControlTest, TheUplinkThatWasLeftIsDrainedForAWhile) {
+    ASSERT_TRUE(control.start({true, true}));
+    EXPECT_EQ(drained, std::nullopt);
+    ASSERT_TRUE(control.request_switch());
+    EXPECT_EQ(drained, UplinkIndex{0});
+    EXPECT_EQ(active_when_drained, UplinkIndex{0}) << "no moment without it";
+    loop.turn(60ms);
+    ASSERT_TRUE(control.request_switch());
+    EXPECT_EQ(drained, UplinkIndex{1});
+    loop.turn(60ms);
+    EXPECT_EQ(drained, UplinkIndex{1}) << "the time starts over";
+    loop.turn(40ms);
+    EXPECT_EQ(drained, std::nullopt);
+}
+
+TEST_F(FailoverControlTest, WithoutAnActiveUplinkNoneIsDrained) {
+    ASSERT_TRUE(control.start({true, true}));
+    link(0, false);
+    EXPECT_EQ(drained, UplinkIndex{0});
+    link(1, false);
+    EXPECT_EQ(drained, std::nullopt);
+    link(1, true);
+    EXPECT_EQ(drained, std::nullopt);
 }
 
 TEST_F(FailoverControlTest, ARefusalNamesTheUplinkAndWhatIsWrongWithIt) {

@@ -234,6 +234,33 @@ TEST_F(UnderlayTest, DetectorsThatAreNotServedCostNobodyElse) {
     EXPECT_EQ(told + lost, frames);
 }
 
+TEST_F(UnderlayTest, WhatIsForUsIsTakenFromTheOneThatDrains) {
+    put_local(blue, 1, "a");
+    const Octets for_us = make_vxlan(from_vtep(2, vni), frame(9, 1));
+    const Octets others[] = {raw_frame(broadcast_mac, next_hop_mac, 0x0806, 46),
+                             raw_frame(other_mac(), next_hop_mac, 0x0806, 46)};
+    for (const overlay::UplinkIndex active : {1, 0}) {
+        path().drain(1U - active);
+        set_active(active);
+        reset_counters();
+        send(uplink(1U - active), for_us);
+        EXPECT_EQ(sent().count("a"), 1U);
+        EXPECT_FALSE(path().first_packets().received) << "not by the new one";
+        for (const Octets& octets : others)
+            send(uplink(1U - active), octets);
+        EXPECT_TRUE(sent().empty()) << "it comes by the active one too";
+        EXPECT_EQ(drops(), one(DropReason::backup_uplink, 2));
+        send(uplink(active), for_us);
+        EXPECT_EQ(sent().count("a"), 1U);
+        EXPECT_TRUE(path().first_packets().received);
+
+        path().drain({});
+        send(uplink(1U - active), for_us);
+        EXPECT_TRUE(sent().empty());
+        EXPECT_EQ(drops(), one(DropReason::backup_uplink, 3));
+    }
+}
+
 TEST_F(UnderlayTest, FailoverIsOneRow) {
     const overlay::NextHopLink first{underlay_mac, next_hop_mac};
     const overlay::NextHopLink second{underlay_mac, other_mac()};

@@ -1,0 +1,327 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""How long a failover takes, and what it costs: Sallyport's, and that of Linux's bond.
+
+A numbered stream leaves a VM while cables are pulled. Four clocks look at the same failovers:
+Sallyport's own timeline (`show failover history`), the kernel's time of each packet on both
+switches' ports, the same at the stream's receiver, and the numbers that are missing there.
+
+    sudo env DTS_BUILD=FOLDER dts/bench/failover_bench.py --out RECORD.json
+    docs/plot_failover.py RECORD.json failover.svg
+
+Needs root, for network namespaces; the bond's part needs the guest of dts/tools/make_uml.sh.
+"""
+
+from __future__ import annotations
+
+import argparse
+import bisect
+import contextlib
+import json
+import math
+import os
+import platform
+import re
+import statistics
+import struct
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from api import uml_peer  # noqa: E402
+from api.lab import BLUE, Hypervisor, Lab, vm_addresses, vm_mac  # noqa: E402
+from api.traffic import NumberedStream, Station, StreamReport, wait_ping  # noqa: E402
+from bench.bond_guest import BondGuest  # noqa: E402
+from bench.wires import Sighting, Tap, taps  # noqa: E402
+from framework.namespace import Namespace, remove_leftovers  # noqa: E402
+from framework.process import wait_until  # noqa: E402
+
+#: Beside the one that is measured.
+_MANY_TENANTS = 4095
+_MANY_ENTRIES = 100_000
+#: Of the picture, milliseconds before and after the last packet by the old cable.
+_BEFORE_MS, _AFTER_MS = 40, 160
+
+
+def percentile(values: list[float], percent: int) -> float:
+    """The smallest value that so many percent of them do not exceed."""
+    return sorted(values)[max(0, math.ceil(percent * len(values) / 100) - 1)]
+
+
+def summary(values: list[float]) -> dict[str, float]:
+    return {"count": len(values), "median": round(statistics.median(values), 1),
+            "p99": round(percentile(values, 99), 1), "worst": round(max(values), 1)}
+
+
+def put_first(spaces: list[Namespace]) -> None:
+    """All that runs there, ahead of whatever else shares the machine's cores."""
+    for space in spaces:
+        for pid in space.run("ip", "netns", "pids", space.name).stdout.split():
+            with contextlib.suppress(OSError):
+                Path("/proc", pid, "autogroup").write_text("-19")
+
+
+class Arrivals:
+    """What the stream's receiver has seen, in the order of arrival."""
+
+    def __init__(self, file: Path) -> None:
+        data = file.read_bytes()
+        self.seen = [Sighting(*pair) for pair in struct.iter_unpack("!QQ", data)]
+
+    def between(self, begin_ns: int, end_ns: int) -> tuple[float, int]:
+        """The longest gap that ended in this time, microseconds, and how many numbers are missing."""
+        first = max(1, bisect.bisect_left(self.seen, begin_ns, key=lambda seen: seen.time_ns))
+        gap, lost = 0, 0
+        for before, after in zip(self.seen[first - 1:], self.seen[first:]):
+            if after.time_ns >= end_ns:
+                break
+            gap = max(gap, after.time_ns - before.time_ns)
+            lost += max(0, after.number - before.number - 1)
+        return gap / 1e3, lost
+
+
+def crossing(old: list[Sighting], new: list[Sighting], begin_ns: int) -> tuple[int, int]:
+    """When the last packet left by the old cable, and the first one after it by the new one."""
+    first = next(seen.time_ns for seen in new if seen.time_ns > begin_ns)
+    last = max(seen.time_ns for seen in old if seen.time_ns < first)
+    return last, first
+
+
+def picture(wires: list[list[Sighting]], zero_ns: int) -> list[list[int]]:
+    """Packets by millisecond on each cable around the failover."""
+    counts = [[0] * (_BEFORE_MS + _AFTER_MS) for _ in wires]
+    for wire, count in zip(wires, counts):
+        for seen in wire:
+            index = (seen.time_ns - zero_ns) // 1_000_000 + _BEFORE_MS
+            if 0 <= index < len(count):
+                count[index] += 1
+    return counts
+
+
+class Failovers:
+    """Measured ones, one after the other, of either subject."""
+
+    def __init__(self, wires: list[Tap]) -> None:
+        self._wires = wires
+        self.taken: list[dict] = []
+        self._sightings: list[list[list[Sighting]]] = []
+
+    def record(self, old: int, begin_ns: int, begin_is_exact: bool, told: dict) -> None:
+        """One has happened; all that left by both cables since the last one is read.
+
+        `begin_is_exact`: the cable was pulled right then, else some time later.
+        """
+        wires = [tap.drain() for tap in self._wires]
+        for tap in self._wires:
+            tap.assert_whole()
+        last, first = crossing(wires[old], wires[1 - old], begin_ns)
+        wires_us = {"silence_us": (first - last) / 1e3, **(
+            {"pull_to_first_us": (first - begin_ns) / 1e3} if begin_is_exact else {})}
+        self.taken.append({**told, **wires_us, "last_ns": last})
+        self._sightings.append(wires if old == 0 else wires[::-1])
+
+    def finish(self, arrivals: Arrivals, window_ns: int) -> dict:
+        """Adds what the receiver saw, and sums up."""
+        quiet, zeros = [], [one.pop("last_ns") for one in self.taken]
+        for one, last in zip(self.taken, zeros):
+            one["stream_gap_us"], one["lost"] = arrivals.between(last, last + window_ns)
+            quiet.append(arrivals.between(last - window_ns, last)[0])
+        middle = sorted(range(len(self.taken)), key=lambda i: self.taken[i]["silence_us"])[
+            len(self.taken) // 2]
+        shown = picture(self._sightings[middle], zeros[middle])
+        keys = [key for key in self.taken[0] if key.endswith("_us") or key == "lost"]
+        sums = {key: summary([one[key] for one in self.taken if one[key] is not None])
+                for key in keys}
+        return {"summary": sums, "quiet_gap_us": summary(quiet),
+                "picture": {"from_ms": -_BEFORE_MS, "old": shown[0], "new": shown[1]},
+                "failovers": {key: [one[key] for one in self.taken] for key in self.taken[0]}}
+
+
+@contextlib.contextmanager
+def streaming(near: Station, far: Station, rate: int, port: int = 7000) -> Iterator[
+        tuple[NumberedStream, Callable[[], tuple[StreamReport, Arrivals]]]]:
+    """A numbered stream, and what ends it and reads all that arrived."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "arrivals")
+        with NumberedStream(near, far, per_second=rate, port=port, arrivals=file) as stream:
+            def finish() -> tuple[StreamReport, Arrivals]:
+                report = stream.finish()
+                return report, Arrivals(file)
+            yield stream, finish
+
+
+def add_tenants(hv1: Hypervisor, remote: str) -> None:
+    """4,095 more tenants with 100,000 fdb entries between them."""
+    each = -(-_MANY_ENTRIES // _MANY_TENANTS)
+    for number in range(_MANY_TENANTS):
+        entries = min(each, _MANY_ENTRIES - number * each)
+        tenant = hv1.tenant(f"tenant{number}", 1000 + number, [remote])
+        tenant.fdb = [f"02:bb:{number >> 8:02x}:{number & 255:02x}:00:{entry:02x} vtep {remote}"
+                      for entry in range(max(0, entries))]
+
+
+@contextlib.contextmanager
+def sallyport_lab(many: bool) -> Iterator[tuple[Lab, Hypervisor]]:
+    """hv1 with VM `near`, and a Linux peer on switch A with VM `far`."""
+    with Lab(memory_mb=1024) as lab:
+        peer = lab.peer("peer1", 11)
+        hv1 = lab.hypervisor("hv1", 1)
+        hv1.tenant("blue", BLUE, [peer.vtep])
+        if many:
+            add_tenants(hv1, peer.vtep)
+        hv1.vm("blue", "near", 1, "veth")
+        peer.vm("far", BLUE, vm_mac(3), vm_addresses(3), [hv1.vtep])
+        lab.start()
+        wait_until(lambda: all(uplink["link_up"] for uplink in
+                               hv1.shell.json("show uplink")["uplinks"]), "both links", 30)
+        wait_ping(hv1.vms["near"], vm_addresses(3)[0].split("/")[0], 30)
+        yield lab, hv1
+
+
+def measure_sallyport(many: bool, options: argparse.Namespace) -> dict:
+    """Cables pulled from under one or from under 4,096 tenants."""
+    with sallyport_lab(many) as (lab, hv1):
+        near, far = hv1.vms["near"], lab.peers["peer1"].vms["far"]
+        counts = [hv1.shell.json("show tenant all"), hv1.shell.json("show fdb")]
+        with streaming(near, far, options.rate) as (_, finish), taps(lab.switches, "hv1") as wires:
+            if options.first:
+                put_first([hv1.namespace, near.namespace, far.namespace])
+            failovers = Failovers(wires)
+            time.sleep(1)
+            for _ in range(options.failovers):
+                old = hv1.uplinks.index(hv1.shell.active_uplink())
+                time.sleep(0.1)
+                begin = lab.switches[old].pull("hv1")
+                time.sleep(0.1)
+                told = hv1.shell.json("show failover history")[-1]
+                assert (told["from"], told["reason"]) == (f"p{old}", "link down"), told
+                failovers.record(old, begin, True, {
+                    key: told[key] for key in ("seen_by", "decided_us", "software_switched_us",
+                                               "announced_us", "first_sent_us")})
+                lab.switches[old].plug("hv1")
+                wait_until(lambda i=old: hv1.shell.json("show uplink")["uplinks"][i]["link_up"],
+                           "the cable is back", 30)
+            report, arrivals = finish()
+        result = failovers.finish(arrivals, 90_000_000)
+        return {"tenants": len(counts[0]), "fdb_entries": sum(map(len, counts[1:])),
+                "stream": vars(report), **result}
+
+
+def measure_by_hand(options: argparse.Namespace) -> dict:
+    """`failover switch`, with a stream each way."""
+    with sallyport_lab(False) as (lab, hv1):
+        near, far = hv1.vms["near"], lab.peers["peer1"].vms["far"]
+        before = hv1.shell.drops()
+        with NumberedStream(near, far, per_second=options.rate, port=7000) as out, \
+                NumberedStream(far, near, per_second=options.rate, port=7001) as back:
+            if options.first:
+                put_first([hv1.namespace, near.namespace, far.namespace])
+            time.sleep(1)
+            for _ in range(options.failovers):
+                hv1.shell.run("failover switch")
+                time.sleep(0.05)
+            reports = {"out": vars(out.finish()), "back": vars(back.finish())}
+        for report in reports.values():
+            report["lost"] = report["sent"] - report["received"]
+        return {"switches": options.failovers, **reports,
+                "drops": dict(hv1.shell.drops().since(before))}
+
+
+def measure_bond(miimon_ms: int, options: argparse.Namespace) -> dict:
+    """The same stream and cables, with Linux's bond where Sallyport is else."""
+    with Lab() as lab, contextlib.ExitStack() as stack:
+        peer = lab.peer("peer1", 11)
+        bond = BondGuest(lab, 2, peer.vtep, miimon_ms)
+        stack.callback(bond.delete)
+        far = peer.vm("far", BLUE, vm_mac(3), vm_addresses(3), [bond.vtep])
+        bond.wait_whole()
+        wait_ping(bond, far.ip, 30)
+        with streaming(bond, far, options.rate) as (_, finish), \
+                taps(lab.switches, bond.port) as wires:
+            if options.first:
+                put_first([bond.guest.space, bond.namespace, far.namespace])
+            failovers = Failovers(wires)
+            time.sleep(1)
+            for _ in range(options.failovers):
+                old = bond.active()
+                assert old is not None
+                time.sleep(0.1)
+                begin = time.time_ns()
+                bond.pull(old)
+                time.sleep(0.1 + 2 * miimon_ms / 1000)
+                failovers.record(old, begin, False, {})
+                bond.plug(old)
+                bond.wait_whole()
+            report, arrivals = finish()
+        return {"miimon_ms": miimon_ms, "stream": vars(report),
+                **failovers.finish(arrivals, 250_000_000)}
+
+
+def machine() -> dict:
+    model = next((line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text(
+        encoding="utf-8").splitlines() if line.startswith("model name")), "unknown")
+    return {"cores": os.cpu_count(), "model": model, "kernel": platform.release(),
+            "load": os.getloadavg()[0]}
+
+
+def say(what: str, result: dict) -> None:
+    print(f"\n{what}", flush=True)
+    for key, row in result.get("summary", {}).items():
+        print(f"  {key:24} median {row['median']:9} p99 {row['p99']:9} worst {row['worst']:9}")
+    if "quiet_gap_us" in result:
+        row = result["quiet_gap_us"]
+        print(f"  {'(quiet stream_gap_us)':24} median {row['median']:9} p99 {row['p99']:9} "
+              f"worst {row['worst']:9}")
+    if "stream" in result:
+        print(f"  {result['stream']}")
+    if "switches" in result:
+        print(f"  {result}", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--failovers", type=int, default=100, metavar="N",
+                        help="of each kind (default: %(default)s)")
+    parser.add_argument("--rate", type=int, default=10_000, metavar="N",
+                        help="packets a second (default: %(default)s)")
+    parser.add_argument("--parts", default="one,many,hand,bond100,bond10", metavar="LIST",
+                        help="what is measured (default: %(default)s)")
+    parser.add_argument("--first", action="store_true",
+                        help="ahead of whatever else wants the cores, on a shared machine")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="JSON of all that was measured")
+    options = parser.parse_args()
+    remove_leftovers()
+    record: dict = {"date": time.strftime("%Y-%m-%d", time.gmtime()), "machine": machine(),
+                    "rate": options.rate}
+    measures: dict[str, tuple[str, Callable[[], dict]]] = {
+        "one": ("Sallyport, one tenant", lambda: measure_sallyport(False, options)),
+        "many": ("Sallyport, 4,096 tenants and 100,000 fdb entries",
+                 lambda: measure_sallyport(True, options)),
+        "hand": ("Sallyport, `failover switch`", lambda: measure_by_hand(options)),
+        "bond100": ("Linux's bond, miimon 100", lambda: measure_bond(100, options)),
+        "bond10": ("Linux's bond, miimon 10", lambda: measure_bond(10, options)),
+    }
+    for part in options.parts.split(","):
+        what, measure = measures[part]
+        if part.startswith("bond") and (reason := uml_peer.why_not()):
+            print(f"\n{what}: not measured: {reason}")
+            continue
+        record[part] = measure()
+        say(what, record[part])
+    if {"one", "many"} <= record.keys():
+        medians = [record[part]["summary"]["first_sent_us"]["median"] for part in ("one", "many")]
+        record["ratio"] = round(medians[1] / medians[0], 2)
+        print(f"\nmedian with many tenants to median with one: {record['ratio']}")
+    if options.out:
+        # A list of figures is one line.
+        text = re.sub(r"\[\s+([^\[\]{}]*?)\s+\]", lambda found: "[" + " ".join(found[1].split()) + "]",
+                      json.dumps(record, indent=1))
+        options.out.write_text(text + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
