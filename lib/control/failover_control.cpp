@@ -35,11 +35,17 @@ Expected<void> FailoverControl::start(const std::array<bool, failover::uplink_co
 void FailoverControl::link(const LinkChange& change) {
     bool was_up = machine_.link_up(change.uplink);
     // Whatever there is to say about it comes after the traffic was moved.
-    auto decided = machine_.link(change.uplink, change.up, environment_.now());
+    const TimePoint now = environment_.now();
+    auto decided = change.removed ? machine_.present(change.uplink, false, now)
+                                  : machine_.link(change.uplink, change.up, now);
     Expected<void> applied;
     if (decided) applied = apply(*decided, {change.source, change.seen});
     schedule();
-    if (was_up != change.up) {
+    if (change.removed) {
+        changed(change.uplink);
+        spdlog::error("uplink {}: the device is gone ({}); restart the process when it is back",
+                      names_[change.uplink], to_string(change.source));
+    } else if (was_up != change.up) {
         changed(change.uplink);
         spdlog::info("uplink {}: link {} ({})", names_[change.uplink], change.up ? "up" : "down",
                      to_string(change.source));
@@ -96,10 +102,14 @@ Error FailoverControl::refusal(failover::SwitchRefusal why) const {
     if (why != failover::SwitchRefusal::backup_not_usable) return error;
     for (const overlay::UplinkIndex uplink : overlay::all_uplinks) {
         if (machine_.usable(uplink)) continue;
-        bool down_by_operator = !machine_.administratively_up(uplink);
+        const bool is_present = machine_.is_present(uplink);
+        const bool down_by_operator = is_present && !machine_.administratively_up(uplink);
         error.what += fmt::format("{} {} is {}", error.where.empty() ? ":" : ",", names_[uplink],
-                                  down_by_operator ? "administratively down" : "without link");
+                                  !is_present        ? "removed"
+                                  : down_by_operator ? "administratively down"
+                                                     : "without link");
         error.where = "failover";
+        if (!is_present) error.remedy = "restart the process when it is back";
         if (down_by_operator && machine_.link_up(uplink))
             error.remedy = fmt::format("set uplink {} up", names_[uplink]);
     }
