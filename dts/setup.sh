@@ -17,7 +17,7 @@ packages_of() {
     build)
         echo g++ meson ninja-build pkg-config libdpdk-dev libboost-program-options-dev \
             libspdlog-dev libgtest-dev libgmock-dev libexpected-dev nlohmann-json3-dev \
-            libnl-3-dev libnl-route-3-dev
+            libnl-3-dev libnl-route-3-dev libibverbs-dev
         ;;
     run)
         echo python3 python3-pytest python3-scapy python3-cryptography python3-yaml iproute2 \

@@ -18,7 +18,10 @@ std::string render_failover(const Json& failover) {
     static const shell::Renderer table = shell::table(
         {column("UPLINK", "name"),
          {"STATE",
-          [](const Json& row) { return row.at("active").get<bool>() ? "active" : "backup"; }},
+          [](const Json& row) {
+              if (!row.at("present").get<bool>()) return "removed";
+              return row.at("active").get<bool>() ? "active" : "backup";
+          }},
          {"LINK", [](const Json& row) { return up_or_down(row, "link_up"); }},
          {"ADMIN", [](const Json& row) { return up_or_down(row, "administratively_up"); }},
          column("NOT USABLE", "fault"),

@@ -131,6 +131,7 @@ Json failover_json(const control::FailoverReport& failover) {
             {"active", uplink.active},
             {"link_up", uplink.link_up},
             {"administratively_up", uplink.administratively_up},
+            {"present", uplink.present},
             {"fault", text_or_null(uplink.fault)},
             {"link_source", uplink.link_source},
             {"switches_to", uplink.switches_to},

@@ -51,6 +51,7 @@ RunningController::~RunningController() {
     if (workers_run_) path_->stop();
     learning_.reset();
     driver_events_.clear();
+    verbs_.reset();
     links_.reset();
     detectors_.reset();
     failover_.reset();
@@ -131,6 +132,9 @@ Expected<void> RunningController::watch_kernel() {
     callbacks.carrier = [this](const auto& interface, bool up) {
         if (links_ != nullptr) links_->carrier(interface, up);
     };
+    callbacks.removed = [this](const auto& interface, underlay::Removal how) {
+        if (links_ != nullptr) links_->interface_removed(interface, how);
+    };
     auto kernel = underlay::KernelWatch::open(std::move(callbacks));
     if (!kernel) return tl::unexpected(kernel.error());
     kernel_ = std::move(*kernel);
@@ -169,14 +173,10 @@ Expected<void> RunningController::add_configured_tenants() {
 Expected<void> RunningController::watch_links() {
     FailoverControl::Names names;
     LinkWatch::UplinkLinks links;
-    for (overlay::UplinkIndex i = 0; i < overlay::uplink_count; ++i) {
-        const auto& uplink = settings_.uplinks[i];
-        const AttachedPort& attached = ports_->uplink(i);
-        const datapath::Port& port = attached.port();
-        names[i] = uplink.name;
-        bool named = !uplink.interface.empty();
-        links[i] = {uplink.name, named ? uplink.interface : attached.interface(), named,
-                    port.link_event(), [&port] { return port.link_up(); }};
+    watch_rdma_devices();
+    for (const overlay::UplinkIndex i : overlay::all_uplinks) {
+        names[i] = settings_.uplinks[i].name;
+        links[i] = uplink_link(i);
     }
     FailoverControl::Environment environment{
         .first_packets = [this] { return path_->first_packets(); },
@@ -191,23 +191,10 @@ Expected<void> RunningController::watch_links() {
     failover_ = std::make_unique<FailoverControl>(
         loop_, names, settings_.failover.policy, *state_, [this](auto active) { switched(active); },
         std::move(environment));
-    links_ = std::make_unique<LinkWatch>(loop_, *kernel_, links, [this](const LinkChange& change) {
-        failover_->link(change);
-        if (detectors_ != nullptr) detectors_->link(change.uplink, change.up);
-    });
-    for (overlay::UplinkIndex i = 0; i < overlay::uplink_count; ++i) {
-        if (!links[i].driver_event) continue;
-        auto event =
-            DriverLinkEvent::watch(ports_->uplink(i).port().id(),
-                                   [this, i, &loop = loop_, alive = std::weak_ptr<bool>(alive_)] {
-                                       const auto seen = failover::Clock::now();
-                                       loop.post([this, i, alive, seen] {
-                                           if (!alive.expired()) links_->driver_event(i, seen);
-                                       });
-                                   });
-        if (!event) return tl::unexpected(event.error());
-        driver_events_.push_back(std::move(*event));
-    }
+    links_ = std::make_unique<LinkWatch>(
+        loop_, *kernel_, links, [this](const LinkChange& change) { link_changed(change); });
+    for (const overlay::UplinkIndex i : overlay::all_uplinks)
+        if (auto watched = watch_driver(i); !watched) return watched;
     if (auto started = links_->start(settings_.failover.poll_interval); !started) return started;
     return failover_->start({links_->up(0), links_->up(1)});
 }

@@ -66,10 +66,13 @@ struct UplinkReport {
     bool administratively_up = false;
     /// "link down", "bfd down", ...; empty: it is usable.
     std::string fault;
-    /// Where the link state comes from: "carrier of IF", "driver event", "polling".
+    /// Where the link state comes from: "carrier of IF", "driver event", "verbs event of port N of
+    /// DEVICE", as many as there are, or "polling".
     std::string link_source;
     std::uint64_t switches_to = 0;
     std::optional<std::chrono::system_clock::time_point> last_change;
+    /// False: its device is gone.
+    bool present = true;
 };
 
 struct FailoverReport {

@@ -43,11 +43,17 @@ Expected<void> FailoverControl::start(const std::array<bool, failover::uplink_co
 void FailoverControl::link(const LinkChange& change) {
     bool was_up = machine_.link_up(change.uplink);
     // Whatever there is to say about it comes after the traffic was moved.
-    auto decided = machine_.link(change.uplink, change.up, environment_.now());
+    const TimePoint now = environment_.now();
+    auto decided = change.removed ? machine_.present(change.uplink, false, now)
+                                  : machine_.link(change.uplink, change.up, now);
     Expected<void> applied;
     if (decided) applied = apply(*decided, {change.source, change.seen});
     schedule();
-    if (was_up != change.up) {
+    if (change.removed) {
+        changed(change.uplink);
+        spdlog::error("uplink {}: the device is gone ({}); restart the process when it is back",
+                      names_[change.uplink], to_string(change.source));
+    } else if (was_up != change.up) {
         changed(change.uplink);
         spdlog::info("uplink {}: link {} ({})", names_[change.uplink], change.up ? "up" : "down",
                      to_string(change.source));
@@ -123,7 +129,9 @@ Error FailoverControl::refusal(failover::SwitchRefusal why) const {
         error.what += fmt::format("{} {}: {}", error.where.empty() ? ":" : ",", names_[uplink],
                                   to_string(*machine_.fault(uplink)));
         error.where = "failover";
-        if (!machine_.administratively_up(uplink) && machine_.link_up(uplink))
+        if (!machine_.is_present(uplink))
+            error.remedy = "restart the process when it is back";
+        else if (!machine_.administratively_up(uplink) && machine_.link_up(uplink))
             error.remedy = fmt::format("set uplink {} up", names_[uplink]);
     }
     return error;

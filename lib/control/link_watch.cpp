@@ -2,7 +2,9 @@
 #include "control/link_watch.h"
 
 #include <utility>
+#include <vector>
 
+#include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
 namespace sallyport::control {
@@ -70,30 +72,51 @@ void LinkWatch::driver_event(overlay::UplinkIndex uplink, failover::TimePoint se
     if (started_) evaluate(uplink, EventSource::driver, seen);
 }
 
+void LinkWatch::verbs_event(overlay::UplinkIndex uplink, bool up, failover::TimePoint seen) {
+    states_[uplink].rdma_active = up;
+    if (started_) evaluate(uplink, EventSource::verbs, seen);
+}
+
+void LinkWatch::interface_removed(const std::string& interface, underlay::Removal how) {
+    const auto seen = Clock::now();
+    for (const overlay::UplinkIndex uplink : overlay::all_uplinks) {
+        const State& state = states_[uplink];
+        const UplinkLink& link = state.link;
+        if (!state.watches_carrier || link.interface != interface || !link.interface_is_device)
+            continue;
+        if (how == underlay::Removal::deleted || link.bound_to_namespace)
+            remove(uplink, EventSource::kernel, seen);
+    }
+}
+
+void LinkWatch::remove(overlay::UplinkIndex uplink, EventSource source, failover::TimePoint seen) {
+    State& state = states_[uplink];
+    if (std::exchange(state.removed, true)) return;
+    state.up = false;
+    if (started_) changed_({uplink, false, source, seen, true});
+}
+
 void LinkWatch::evaluate(overlay::UplinkIndex uplink, EventSource source,
                          failover::TimePoint seen) {
     State& state = states_[uplink];
-    bool up = (!state.watches_carrier || state.carrier) && state.link.driver_link_up();
+    if (state.removed) return;
+    const UplinkLink& link = state.link;
+    const bool others = (!state.watches_carrier || state.carrier) && link.driver_link_up();
+    // Its event may have come before its time, or have been lost.
+    if (others && !state.rdma_active && source == EventSource::poll)
+        state.rdma_active = link.rdma_active().value_or(true);
+    const bool up = others && state.rdma_active;
     if (up == std::exchange(state.up, up) || !started_) return;
     changed_({uplink, up, source, seen});
 }
 
-LinkSource LinkWatch::source(overlay::UplinkIndex uplink) const {
-    const State& state = states_[uplink];
-    if (state.watches_carrier) return LinkSource::carrier;
-    return state.link.driver_event ? LinkSource::driver_event : LinkSource::polling;
-}
-
 std::string LinkWatch::source_text(overlay::UplinkIndex uplink) const {
-    switch (source(uplink)) {
-    case LinkSource::carrier:
-        return "carrier of " + states_[uplink].link.interface;
-    case LinkSource::driver_event:
-        return "driver event";
-    case LinkSource::polling:
-        break;
-    }
-    return "polling";
+    const State& state = states_[uplink];
+    std::vector<std::string> sources;
+    if (state.watches_carrier) sources.push_back("carrier of " + state.link.interface);
+    if (state.link.driver_event) sources.emplace_back("driver event");
+    if (!state.link.rdma_port.empty()) sources.push_back("verbs event of " + state.link.rdma_port);
+    return sources.empty() ? "polling" : fmt::format("{}", fmt::join(sources, ", "));
 }
 
 } // namespace sallyport::control

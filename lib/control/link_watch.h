@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The link state of the uplinks, from every source there is: the kernel's carrier, the driver's
-// event, and polling as the net below both.
+// event, the RDMA device's, and polling as the net below them.
 #pragma once
 
 #include "base/error.h"
@@ -18,15 +18,14 @@
 
 namespace sallyport::control {
 
-/// What tells a link state first; polling looks after all of them.
-enum class LinkSource : std::uint8_t { carrier, driver_event, polling };
-
 struct LinkChange {
     overlay::UplinkIndex uplink = 0;
     bool up = false;
     /// What told of it before all others, and when that was seen.
     failover::EventSource source = failover::EventSource::poll;
-    failover::TimePoint seen;
+    failover::TimePoint seen{};
+    /// The device is gone, for the rest of the process's life.
+    bool removed = false;
 };
 
 /// An uplink, as far as its link goes.
@@ -36,14 +35,25 @@ struct UplinkLink {
     std::string interface;
     /// True: the operator named the interface, so that not being able to watch it is an Error.
     bool interface_required = false;
+    /// True: the port is the interface, and goes with it.
+    bool interface_is_device = false;
+    /// True: the port ends when its interface moves to another network namespace, too.
+    bool bound_to_namespace = false;
     /// True: LinkWatch::driver_event() will be called when the driver tells of a change.
     bool driver_event = false;
+    /// "port 2 of mlx5_0": LinkWatch::verbs_event() will be called when it tells of one; empty: the
+    /// port is no RDMA device's.
+    std::string rdma_port;
+    /// Whether that one is active; absent: it does not say. Asked by polling, while its latest
+    /// event alone says down.
+    std::function<std::optional<bool>()> rdma_active;
     /// The driver's word; a driver without link state says up.
     std::function<bool()> driver_link_up;
 };
 
 /// An uplink is up when every source says so: a driver that does not know its link says up, and a
-/// carrier does not help where the driver has lost the device.
+/// carrier does not help where the driver has lost the device. Of a device that is gone nothing is
+/// asked any more.
 ///
 /// Owned by the control thread; every call comes from there.
 class LinkWatch {
@@ -67,10 +77,17 @@ class LinkWatch {
     /// The driver says that the link of the uplink changed.
     /// @param seen when it said so, on whatever thread
     void driver_event(overlay::UplinkIndex uplink, failover::TimePoint seen);
+    /// The RDMA device says that the link of the uplink's port came or went.
+    void verbs_event(overlay::UplinkIndex uplink, bool up, failover::TimePoint seen);
+    /// The kernel says that an interface is gone.
+    void interface_removed(const std::string& interface, underlay::Removal how);
+    /// The uplink's device is gone.
+    void remove(overlay::UplinkIndex uplink, failover::EventSource source,
+                failover::TimePoint seen);
 
     [[nodiscard]] bool up(overlay::UplinkIndex uplink) const { return states_[uplink].up; }
-    [[nodiscard]] LinkSource source(overlay::UplinkIndex uplink) const;
-    /// "carrier of IF", "driver event", "polling".
+    /// All that tell at once: "carrier of IF", "driver event", "verbs event of port N of DEVICE";
+    /// where there is none, "polling".
     [[nodiscard]] std::string source_text(overlay::UplinkIndex uplink) const;
 
   private:
@@ -78,6 +95,8 @@ class LinkWatch {
         UplinkLink link;
         bool watches_carrier = false;
         bool carrier = false;
+        bool rdma_active = true;
+        bool removed = false;
         bool up = false;
     };
     Expected<void> watch_carrier(State& state);

@@ -128,6 +128,7 @@ FailoverReport RunningController::failover() const {
         uplink.active = machine.active() == i;
         uplink.link_up = machine.link_up(i);
         uplink.administratively_up = machine.administratively_up(i);
+        uplink.present = machine.is_present(i);
         if (const auto fault = machine.fault(i)) uplink.fault = to_string(*fault);
         uplink.link_source = links_->source_text(i);
         uplink.switches_to = failover_->history(i).switches_to;

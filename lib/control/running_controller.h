@@ -5,7 +5,7 @@
 #include "control/announcer.h"
 #include "control/controller.h"
 #include "control/detector_control.h"
-#include "control/driver_link_event.h"
+#include "control/driver_event.h"
 #include "control/event_loop.h"
 #include "control/failover_control.h"
 #include "control/failover_drill.h"
@@ -19,6 +19,7 @@
 #include "control/probe_responder.h"
 #include "control/protection.h"
 #include "control/tenants.h"
+#include "control/verbs_watch.h"
 #include "overlay/forwarding_state.h"
 #include "underlay/kernel_watch.h"
 
@@ -84,6 +85,13 @@ class RunningController final : public Controller {
     Expected<void> add_configured_tenants();
     Expected<void> bring_in(const config::TenantSettings& tenant);
     Expected<void> watch_links();
+    /// As it is known before LinkWatch is.
+    [[nodiscard]] UplinkLink uplink_link(overlay::UplinkIndex index);
+    Expected<void> watch_driver(overlay::UplinkIndex index);
+    /// Those behind uplinks, where there are any.
+    void watch_rdma_devices();
+    void watch_rdma_device(overlay::UplinkIndex index);
+    void link_changed(const LinkChange& change);
     Expected<void> make_detectors();
     Expected<void> run_workers();
 
@@ -118,7 +126,8 @@ class RunningController final : public Controller {
     std::unique_ptr<FailoverControl> failover_;
     std::unique_ptr<LinkWatch> links_;
     std::unique_ptr<DetectorControl> detectors_;
-    std::vector<DriverLinkEvent> driver_events_;
+    std::vector<DriverEvent> driver_events_;
+    std::unique_ptr<VerbsWatch> verbs_;
     std::unique_ptr<Learning> learning_;
     bool workers_run_ = false;
     std::unique_ptr<Announcer> announcer_;

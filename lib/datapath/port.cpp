@@ -80,6 +80,7 @@ Expected<void> Port::probe() {
         return failure("cannot query device '" + device + "': " + reason(error), where);
     driver_ = info.driver_name;
     link_event_ = info.dev_flags != nullptr && (*info.dev_flags & RTE_ETH_DEV_INTR_LSC) != 0;
+    removal_event_ = info.dev_flags != nullptr && (*info.dev_flags & RTE_ETH_DEV_INTR_RMV) != 0;
     if (info.if_index != 0) interface_index_ = info.if_index;
     return {};
 }
@@ -124,6 +125,7 @@ Expected<void> Port::configure(rte_mempool* pool) {
             & (RTE_ETH_RSS_IP | RTE_ETH_RSS_UDP | RTE_ETH_RSS_TCP | RTE_ETH_RSS_ESP);
     }
     configuration.intr_conf.lsc = link_event_ ? 1 : 0;
+    configuration.intr_conf.rmv = removal_event_ ? 1 : 0;
     if (const int error = rte_eth_dev_configure(id_, rx_queues_, tx_queues_, &configuration);
         error != 0)
         return failure("cannot configure the device: " + reason(error), where);
@@ -185,7 +187,7 @@ Port::~Port() {
 }
 
 bool Port::promiscuous() const {
-    return rte_eth_promiscuous_get(id_) == 1;
+    return !removed_ && rte_eth_promiscuous_get(id_) == 1;
 }
 
 void Port::receive_also(const net::MacAddress& mac) {
@@ -196,12 +198,13 @@ void Port::receive_also(const net::MacAddress& mac) {
 
 bool Port::link_up() const {
     rte_eth_link link{};
-    return rte_eth_link_get_nowait(id_, &link) == 0 && link.link_status == RTE_ETH_LINK_UP;
+    return !removed_ && rte_eth_link_get_nowait(id_, &link) == 0
+           && link.link_status == RTE_ETH_LINK_UP;
 }
 
 std::uint32_t Port::link_speed() const {
     rte_eth_link link{};
-    if (rte_eth_link_get_nowait(id_, &link) != 0 || link.link_status != RTE_ETH_LINK_UP
+    if (removed_ || rte_eth_link_get_nowait(id_, &link) != 0 || link.link_status != RTE_ETH_LINK_UP
         || link.link_speed == RTE_ETH_SPEED_NUM_UNKNOWN)
         return 0;
     return link.link_speed;
@@ -209,17 +212,17 @@ std::uint32_t Port::link_speed() const {
 
 namespace {
 
-PortCounters read_counters(std::uint16_t id) {
+std::optional<PortCounters> read_counters(std::uint16_t id) {
     rte_eth_stats stats{};
-    if (rte_eth_stats_get(id, &stats) != 0) return {};
-    return {stats.ipackets, stats.ibytes,  stats.opackets, stats.obytes,
-            stats.imissed,  stats.ierrors, stats.oerrors,  stats.rx_nombuf};
+    if (rte_eth_stats_get(id, &stats) != 0) return std::nullopt;
+    return PortCounters{stats.ipackets, stats.ibytes,  stats.opackets, stats.obytes,
+                        stats.imissed,  stats.ierrors, stats.oerrors,  stats.rx_nombuf};
 }
 
 } // namespace
 
 PortCounters Port::counters() const {
-    PortCounters now = read_counters(id_);
+    PortCounters now = removed_ ? *removed_ : read_counters(id_).value_or(base_);
     now.rx_packets -= base_.rx_packets;
     now.rx_bytes -= base_.rx_bytes;
     now.tx_packets -= base_.tx_packets;
@@ -233,7 +236,13 @@ PortCounters Port::counters() const {
 
 // Not every driver can reset its counters, every one can be subtracted from.
 void Port::reset_counters() {
-    base_ = read_counters(id_);
+    base_ = removed_ ? *removed_ : read_counters(id_).value_or(PortCounters{});
+}
+
+void Port::set_removed() {
+    if (removed_) return;
+    // Drivers know what they have counted themselves, if not what the device had.
+    removed_ = read_counters(id_).value_or(base_);
 }
 
 } // namespace sallyport::datapath

@@ -93,6 +93,8 @@ class Port {
     [[nodiscard]] std::optional<unsigned> interface_index() const { return interface_index_; }
     /// True: the driver raises RTE_ETH_EVENT_INTR_LSC.
     [[nodiscard]] bool link_event() const { return link_event_; }
+    /// True: the driver raises RTE_ETH_EVENT_INTR_RMV.
+    [[nodiscard]] bool removal_event() const { return removal_event_; }
     /// The driver's word; a driver without link state always says up.
     [[nodiscard]] bool link_up() const;
     /// Mb/s; 0 where unknown.
@@ -101,6 +103,11 @@ class Port {
     /// Since start or the last reset_counters().
     [[nodiscard]] PortCounters counters() const;
     void reset_counters();
+
+    /// The device is gone: until the end, where the port is stopped and closed as ever, its driver
+    /// is asked nothing more. The software path must not use the port any more.
+    void set_removed();
+    [[nodiscard]] bool is_removed() const { return removed_.has_value(); }
 
     /// Data room a buffer pool needs so that this device can receive, octets without headroom.
     /// af_packet copies whatever its ring slot holds, so the slot bounds it, not the MTU.
@@ -123,8 +130,11 @@ class Port {
     std::uint32_t max_frame_ = 0;
     bool sends_segments_ = false;
     bool link_event_ = false;
+    bool removal_event_ = false;
     std::optional<unsigned> interface_index_;
     PortCounters base_;
+    /// What the counters were when the device went.
+    std::optional<PortCounters> removed_;
 };
 
 } // namespace sallyport::datapath

@@ -53,6 +53,17 @@ std::vector<std::string> CarrierTable::names() const {
     return names;
 }
 
+std::string CarrierTable::name_of(unsigned index) const {
+    for (const auto& [name, watched] : watched_)
+        if (watched.index == index) return name;
+    return {};
+}
+
+unsigned CarrierTable::index_of(const std::string& name) const {
+    const auto found = watched_.find(name);
+    return found == watched_.end() ? 0 : found->second.index;
+}
+
 void CarrierTable::apply(const Link& link, bool removed) {
     for (auto& [name, watched] : watched_) {
         if (!removed && name == link.name) {

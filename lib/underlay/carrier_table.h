@@ -32,6 +32,10 @@ class CarrierTable {
     void watch(const std::string& name);
     void unwatch(const std::string& name);
     [[nodiscard]] std::vector<std::string> names() const;
+    /// The watched interface of that index; empty: there is none.
+    [[nodiscard]] std::string name_of(unsigned index) const;
+    /// 0: there is no interface of that name, or it is not watched.
+    [[nodiscard]] unsigned index_of(const std::string& name) const;
 
     /// Takes a link as it is now, or @p removed. What changed by it is to be asked for by
     /// changed().

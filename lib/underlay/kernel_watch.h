@@ -6,6 +6,7 @@
 #include "net/ip_address.h"
 #include "net/mac_address.h"
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -24,6 +25,9 @@ struct Resolution {
     bool operator==(const Resolution&) const = default;
 };
 
+/// How an interface left this network namespace.
+enum class Removal : std::uint8_t { deleted, moved };
+
 /// Follows the kernel's tables by netlink events; nothing is polled. All calls come from, and all
 /// callbacks run on, the control thread. Callbacks may call back into the object.
 class KernelWatch {
@@ -34,6 +38,9 @@ class KernelWatch {
         /// A watched interface's carrier changed (administratively down, or removed, is no
         /// carrier).
         std::function<void(const std::string& interface, bool carrier)> carrier;
+        /// A watched interface is gone; carrier follows. What comes later under its name is another
+        /// one, or has been elsewhere.
+        std::function<void(const std::string& interface, Removal how)> removed;
     };
 
     static Expected<std::unique_ptr<KernelWatch>> open(Callbacks callbacks);

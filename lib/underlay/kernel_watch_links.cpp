@@ -11,15 +11,28 @@ namespace sallyport::underlay {
 
 using Clock = DestinationTable::Clock;
 
+namespace {
+
+/// What a link message says of the link's going, if it does.
+std::optional<Removal> removal(nl_msg& message) {
+    nlmsghdr* const header = nlmsg_hdr(&message);
+    if (header->nlmsg_type != RTM_DELLINK) return std::nullopt;
+    const bool goes_on = nlmsg_find_attr(header, sizeof(ifinfomsg), IFLA_NEW_IFINDEX) != nullptr
+                         || nlmsg_find_attr(header, sizeof(ifinfomsg), IFLA_NEW_NETNSID) != nullptr;
+    return goes_on ? Removal::moved : Removal::deleted;
+}
+
+} // namespace
+
 void NetlinkKernelWatch::read_links() {
     // A callback that comes back here must not overtake the message that called it.
     if (reading_links_) return;
     reading_links_ = true;
-    std::vector<std::pair<Link, bool>> read;
+    std::vector<std::pair<Link, std::optional<Removal>>> read;
     const auto handle = [&read](nl_msg& message) {
-        const bool removed = nlmsg_hdr(&message)->nlmsg_type == RTM_DELLINK;
         parse<rtnl_link>(message, [&](rtnl_link& object) {
-            if (auto link = read_link(object)) read.emplace_back(std::move(*link), removed);
+            if (auto link = read_link(object))
+                read.emplace_back(std::move(*link), removal(message));
         });
     };
     bool lost = false;
@@ -35,11 +48,16 @@ void NetlinkKernelWatch::read_links() {
     reading_links_ = false;
 }
 
-void NetlinkKernelWatch::take_link(const Link& link, bool removed) {
-    carriers_.apply(link, removed);
+void NetlinkKernelWatch::take_link(const Link& link, std::optional<Removal> removed) {
+    if (removed) tell_removed(carriers_.name_of(link.index), *removed);
+    carriers_.apply(link, removed.has_value());
     tell_carriers(); // before anything that takes longer
-    follow_host(link, removed);
+    follow_host(link, removed.has_value());
     routes_may_differ();
+}
+
+void NetlinkKernelWatch::tell_removed(const std::string& interface, Removal how) {
+    if (!interface.empty() && callbacks_.removed) callbacks_.removed(interface, how);
 }
 
 void NetlinkKernelWatch::reload_links() {
@@ -47,12 +65,15 @@ void NetlinkKernelWatch::reload_links() {
     std::vector<std::string> names = carriers_.names();
     if (!host_name_.empty()) names.push_back(host_name_);
     for (const std::string& name : names) {
+        const unsigned before = carriers_.index_of(name);
         const auto link = ask_link(*requests_, name);
+        // The message that told of it is lost.
+        if (before != 0 && !interface_name(before)) tell_removed(name, Removal::deleted);
         if (!link) {
             complain(link.error());
             links_lost_ = true;
         } else if (*link) {
-            take_link(**link, false);
+            take_link(**link, std::nullopt);
         } else {
             carriers_.absent(name);
             if (name == host_name_) set_host(0, false);

@@ -55,8 +55,10 @@ class NetlinkKernelWatch final : public KernelWatch {
 
   private:
     void read_links();
-    void take_link(const Link& link, bool removed);
+    void take_link(const Link& link, std::optional<Removal> removed);
     void reload_links();
+    /// @param interface empty: none that is watched
+    void tell_removed(const std::string& interface, Removal how);
     void tell_carriers();
 
     void follow_host(const Link& link, bool removed);

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <map>
 #include <stdexcept>
+#include <thread>
 
 #include <gtest/gtest.h>
 #include <rte_ethdev.h>
@@ -20,6 +21,10 @@ std::map<std::uint16_t, PluggedNic*>& plugged() {
 PluggedNic* find(std::uint16_t port) {
     const auto found = plugged().find(port);
     return found == plugged().end() ? nullptr : found->second;
+}
+
+void note(std::uint16_t port, const char* call) {
+    if (PluggedNic* const plugged = find(port)) plugged->calls.emplace_back(call);
 }
 
 /// Octets of a field whose mask is whole; else none.
@@ -81,12 +86,21 @@ PluggedNic::PluggedNic(const std::string& device, FakeNic& of)
 PluggedNic::~PluggedNic() {
     plugged().erase(id_);
     EXPECT_TRUE(rules.empty()) << "rules left in the NIC";
+    EXPECT_TRUE(removal_callbacks.empty()) << "would be called after its end";
+}
+
+void PluggedNic::pull() {
+    std::thread([this] {
+        for (const RemovalCallback& callback : removal_callbacks)
+            callback.call(id_, RTE_ETH_EVENT_INTR_RMV, callback.argument, nullptr);
+    }).join();
 }
 
 } // namespace sallyport::testing
 
 using sallyport::testing::find;
 using sallyport::testing::NicRule;
+using sallyport::testing::note;
 using sallyport::testing::PluggedNic;
 
 // NOLINTBEGIN(bugprone-reserved-identifier): the linker's names
@@ -98,6 +112,14 @@ int __real_rte_eth_dev_configure(std::uint16_t port, std::uint16_t rx_queues,
                                  std::uint16_t tx_queues, const rte_eth_conf* conf);
 int __real_rte_eth_dev_conf_get(std::uint16_t port, rte_eth_conf* conf);
 int __real_rte_eth_dev_close(std::uint16_t port);
+int __real_rte_eth_dev_stop(std::uint16_t port);
+int __real_rte_eth_link_get_nowait(std::uint16_t port, rte_eth_link* link);
+int __real_rte_eth_stats_get(std::uint16_t port, rte_eth_stats* stats);
+int __real_rte_eth_promiscuous_get(std::uint16_t port);
+int __real_rte_eth_dev_callback_register(std::uint16_t port, rte_eth_event_type event,
+                                         rte_eth_dev_cb_fn call, void* argument);
+int __real_rte_eth_dev_callback_unregister(std::uint16_t port, rte_eth_event_type event,
+                                           rte_eth_dev_cb_fn call, void* argument);
 rte_flow* __real_rte_flow_create(std::uint16_t port, const rte_flow_attr* attributes,
                                  const rte_flow_item* pattern, const rte_flow_action* actions,
                                  rte_flow_error* error);
@@ -109,6 +131,14 @@ int __wrap_rte_eth_dev_configure(std::uint16_t port, std::uint16_t rx_queues,
                                  std::uint16_t tx_queues, const rte_eth_conf* conf);
 int __wrap_rte_eth_dev_conf_get(std::uint16_t port, rte_eth_conf* conf);
 int __wrap_rte_eth_dev_close(std::uint16_t port);
+int __wrap_rte_eth_dev_stop(std::uint16_t port);
+int __wrap_rte_eth_link_get_nowait(std::uint16_t port, rte_eth_link* link);
+int __wrap_rte_eth_stats_get(std::uint16_t port, rte_eth_stats* stats);
+int __wrap_rte_eth_promiscuous_get(std::uint16_t port);
+int __wrap_rte_eth_dev_callback_register(std::uint16_t port, rte_eth_event_type event,
+                                         rte_eth_dev_cb_fn call, void* argument);
+int __wrap_rte_eth_dev_callback_unregister(std::uint16_t port, rte_eth_event_type event,
+                                           rte_eth_dev_cb_fn call, void* argument);
 rte_flow* __wrap_rte_flow_create(std::uint16_t port, const rte_flow_attr* attributes,
                                  const rte_flow_item* pattern, const rte_flow_action* actions,
                                  rte_flow_error* error);
@@ -122,9 +152,12 @@ void* __wrap_rte_eth_dev_get_sec_ctx(std::uint16_t port) {
 
 int __wrap_rte_eth_dev_info_get(std::uint16_t port, rte_eth_dev_info* info) {
     const int result = __real_rte_eth_dev_info_get(port, info);
-    if (const PluggedNic* const plugged = find(port); result == 0 && plugged != nullptr) {
+    if (PluggedNic* const plugged = find(port); result == 0 && plugged != nullptr) {
         info->rx_offload_capa |= plugged->rx_offer;
         info->tx_offload_capa |= plugged->tx_offer;
+        plugged->device_flags = *info->dev_flags;
+        if (plugged->tells_of_removal) plugged->device_flags |= RTE_ETH_DEV_INTR_RMV;
+        info->dev_flags = &plugged->device_flags;
     }
     return result;
 }
@@ -136,6 +169,8 @@ int __wrap_rte_eth_dev_configure(std::uint16_t port, std::uint16_t rx_queues,
     rte_eth_conf rest = *conf;
     plugged->rx_on = rest.rxmode.offloads & plugged->rx_offer;
     plugged->tx_on = rest.txmode.offloads & plugged->tx_offer;
+    plugged->removal_event_on = rest.intr_conf.rmv != 0;
+    if (plugged->tells_of_removal) rest.intr_conf.rmv = 0;
     rest.rxmode.offloads &= ~plugged->rx_offer;
     rest.txmode.offloads &= ~plugged->tx_offer;
     return __real_rte_eth_dev_configure(port, rx_queues, tx_queues, &rest);
@@ -150,7 +185,46 @@ int __wrap_rte_eth_dev_conf_get(std::uint16_t port, rte_eth_conf* conf) {
     return result;
 }
 
+int __wrap_rte_eth_dev_stop(std::uint16_t port) {
+    note(port, "stop");
+    return __real_rte_eth_dev_stop(port);
+}
+
+int __wrap_rte_eth_link_get_nowait(std::uint16_t port, rte_eth_link* link) {
+    note(port, "link");
+    return __real_rte_eth_link_get_nowait(port, link);
+}
+
+int __wrap_rte_eth_stats_get(std::uint16_t port, rte_eth_stats* stats) {
+    note(port, "stats");
+    return __real_rte_eth_stats_get(port, stats);
+}
+
+int __wrap_rte_eth_promiscuous_get(std::uint16_t port) {
+    note(port, "promiscuous");
+    return __real_rte_eth_promiscuous_get(port);
+}
+
+int __wrap_rte_eth_dev_callback_register(std::uint16_t port, rte_eth_event_type event,
+                                         rte_eth_dev_cb_fn call, void* argument) {
+    PluggedNic* const plugged = find(port);
+    if (plugged == nullptr || event != RTE_ETH_EVENT_INTR_RMV)
+        return __real_rte_eth_dev_callback_register(port, event, call, argument);
+    plugged->removal_callbacks.push_back({call, argument});
+    return 0;
+}
+
+int __wrap_rte_eth_dev_callback_unregister(std::uint16_t port, rte_eth_event_type event,
+                                           rte_eth_dev_cb_fn call, void* argument) {
+    PluggedNic* const plugged = find(port);
+    if (plugged == nullptr || event != RTE_ETH_EVENT_INTR_RMV)
+        return __real_rte_eth_dev_callback_unregister(port, event, call, argument);
+    std::erase(plugged->removal_callbacks, PluggedNic::RemovalCallback{call, argument});
+    return 0;
+}
+
 int __wrap_rte_eth_dev_close(std::uint16_t port) {
+    note(port, "close");
     if (PluggedNic* const plugged = find(port))
         plugged->sessions_at_close = plugged->nic.sessions.size();
     return __real_rte_eth_dev_close(port);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // A port of DPDK that seems to be a FakeNic's: where our code asks DPDK for the port's offloads,
-// its rte_security context and its rules, the linker puts these answers in between (--wrap).
+// its rte_security context and its rules, the linker puts these answers in between (--wrap). It can
+// be pulled, too.
 #pragma once
 
 #include "support/fake_nic.h"
@@ -10,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include <rte_ethdev.h>
 #include <rte_flow.h>
 
 namespace sallyport::testing {
@@ -50,6 +52,26 @@ class PluggedNic {
     std::vector<rte_flow_action_type> fates;
     /// Number of sessions when the port was closed; absent: it was not.
     std::optional<std::size_t> sessions_at_close;
+
+    /// The device is off its bus: on a thread of its own, as the driver would, tells whoever asked
+    /// for RTE_ETH_EVENT_INTR_RMV.
+    void pull();
+    /// Its driver raises that event. To be set before the port is opened.
+    bool tells_of_removal = false;
+    /// Whether the port's owner switched it on.
+    bool removal_event_on = false;
+    /// Calls to the driver but those of the packet path: "link", "stats", "promiscuous", "stop",
+    /// "close".
+    std::vector<std::string> calls;
+
+    // For the answers.
+    struct RemovalCallback {
+        rte_eth_dev_cb_fn call = nullptr;
+        void* argument = nullptr;
+        bool operator==(const RemovalCallback&) const = default;
+    };
+    std::vector<RemovalCallback> removal_callbacks;
+    std::uint32_t device_flags = 0;
 
   private:
     std::uint16_t id_ = 0;

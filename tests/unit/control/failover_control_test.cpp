@@ -160,6 +160,28 @@ TEST_F(FailoverControlTest, AnUplinkSetDownIsLeftAndTakenAgainWhenItIsTheLast) {
     EXPECT_EQ(state.active_uplink(), UplinkIndex{0});
 }
 
+TEST_F(FailoverControlTest, ARemovedUplinkIsLeftForGood) {
+    ASSERT_TRUE(control.start({true, true}));
+    control.link({0, false, failover::EventSource::bus, now(), true});
+    EXPECT_EQ(state.active_uplink(), UplinkIndex{1});
+    EXPECT_EQ(control.last_switch()->reason, Reason::removed);
+    EXPECT_EQ(control.records().back().source, failover::EventSource::bus);
+    EXPECT_TRUE(control.history(0).last_change.has_value());
+    EXPECT_FALSE(control.machine().is_present(0));
+    link(0, true);
+    loop.turn(1h);
+    EXPECT_EQ(state.active_uplink(), UplinkIndex{1}) << "the primary, but there no more";
+    ASSERT_TRUE(control.set_uplink("p0", false));
+    const auto refused = control.request_switch();
+    ASSERT_FALSE(refused);
+    EXPECT_NE(refused.error().what.find("p0: removed"), std::string::npos)
+        << refused.error().message();
+    EXPECT_EQ(refused.error().remedy, "restart the process when it is back");
+    control.link({1, false, failover::EventSource::verbs, now(), true});
+    EXPECT_EQ(state.active_uplink(), std::nullopt);
+    EXPECT_EQ(control.last_switch()->reason, Reason::all_down);
+}
+
 TEST_F(FailoverControlTest, AnUnknownUplinkIsNamedWithThoseThereAre) {
     auto set = control.set_uplink("p7", true);
     ASSERT_FALSE(set);

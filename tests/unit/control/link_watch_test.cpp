@@ -22,13 +22,18 @@ class LinkWatchTest : public ::testing::Test {
         };
         for (std::size_t i = 0; i < links.size(); ++i) {
             links[i].uplink = "p" + std::to_string(i);
-            links[i].driver_link_up = [this, i] { return driver_up[i]; };
+            links[i].driver_link_up = [this, i] {
+                ++asked[i];
+                return driver_up[i];
+            };
+            links[i].rdma_active = [this] { return rdma_active; };
         }
     }
     Expected<void> start() {
         watch = std::make_unique<LinkWatch>(loop, kernel, links, [this](const LinkChange& change) {
             changes.emplace_back(change.uplink, change.up);
             sources.push_back(change.source);
+            if (change.removed) removed.push_back(change.uplink);
         });
         return watch->start(10ms);
     }
@@ -38,7 +43,10 @@ class LinkWatchTest : public ::testing::Test {
     fakes::Kernel kernel;
     LinkWatch::UplinkLinks links;
     std::array<bool, 2> driver_up = {true, true};
+    std::array<unsigned, 2> asked{};
+    std::optional<bool> rdma_active;
     Changes changes;
+    std::vector<overlay::UplinkIndex> removed;
     std::vector<failover::EventSource> sources;
     std::unique_ptr<LinkWatch> watch;
 };
@@ -108,15 +116,88 @@ TEST_F(LinkWatchTest, OtherInterfacesDoNotMatter) {
     EXPECT_EQ(changes, Changes{});
 }
 
-TEST_F(LinkWatchTest, TheFirstSourceThereIsIsNamed) {
+TEST_F(LinkWatchTest, AVerbsEventIsTakenWithoutAPollWhateverTheOthersStillSay) {
+    links[0].interface = "eth0";
+    ASSERT_TRUE(start());
+    watch->verbs_event(0, false, failover::Clock::now());
+    EXPECT_EQ(changes, (Changes{{0, false}}));
+    EXPECT_EQ(sources, std::vector{failover::EventSource::verbs});
+    watch->carrier("eth0", false);
+    watch->verbs_event(0, true, failover::Clock::now());
+    EXPECT_EQ(changes, (Changes{{0, false}})) << "the carrier is not back yet";
+    watch->carrier("eth0", true);
+    EXPECT_EQ(changes, (Changes{{0, false}, {0, true}}));
+}
+
+TEST_F(LinkWatchTest, APortThatIsActiveAgainIsFoundByPollingWhenItsEventIsLost) {
+    ASSERT_TRUE(start());
+    watch->verbs_event(1, false, failover::Clock::now());
+    rdma_active = false;
+    loop.turn(10ms);
+    EXPECT_FALSE(watch->up(1));
+    rdma_active = true;
+    loop.turn(10ms);
+    EXPECT_TRUE(watch->up(1));
+    watch->verbs_event(1, false, failover::Clock::now());
+    rdma_active.reset();
+    loop.turn(10ms);
+    EXPECT_TRUE(watch->up(1)) << "a device that does not say is not waited for";
+}
+
+TEST_F(LinkWatchTest, OfARemovedDeviceNothingIsAskedAndNothingMoreIsHeard) {
+    links[0].interface = "eth0";
+    ASSERT_TRUE(start());
+    watch->remove(0, failover::EventSource::bus, failover::Clock::now());
+    EXPECT_EQ(removed, std::vector<overlay::UplinkIndex>{0});
+    EXPECT_EQ(sources, std::vector{failover::EventSource::bus});
+    EXPECT_FALSE(watch->up(0));
+    const unsigned before = asked[0];
+    loop.turn(1s);
+    watch->carrier("eth0", false);
+    watch->carrier("eth0", true);
+    watch->driver_event(0, failover::Clock::now());
+    watch->verbs_event(0, true, failover::Clock::now());
+    watch->remove(0, failover::EventSource::verbs, failover::Clock::now());
+    EXPECT_EQ(asked[0], before);
+    EXPECT_EQ(changes, (Changes{{0, false}})) << "told once";
+    EXPECT_FALSE(watch->up(0));
+    EXPECT_GT(asked[1], 10U) << "the other one is looked after as ever";
+}
+
+TEST_F(LinkWatchTest, APortGoesWithTheInterfaceThatItIs) {
+    links[0].interface = "eth0";
+    links[1].interface = "eth1";
+    links[1].interface_is_device = true;
+    ASSERT_TRUE(start());
+    watch->interface_removed("eth0", underlay::Removal::deleted);
+    EXPECT_EQ(removed, std::vector<overlay::UplinkIndex>{})
+        << "the operator's: the port is something else";
+    watch->interface_removed("eth1", underlay::Removal::moved);
+    EXPECT_EQ(removed, std::vector<overlay::UplinkIndex>{}) << "it works from there";
+    watch->interface_removed("eth1", underlay::Removal::deleted);
+    EXPECT_EQ(removed, std::vector<overlay::UplinkIndex>{1});
+    EXPECT_EQ(sources, std::vector{failover::EventSource::kernel});
+    watch->carrier("eth1", true);
+    EXPECT_FALSE(watch->up(1)) << "another interface of that name";
+}
+
+TEST_F(LinkWatchTest, APacketSocketDoesNotFollowItsInterfaceElsewhere) {
+    links[1].interface = "eth1";
+    links[1].interface_is_device = links[1].bound_to_namespace = true;
+    ASSERT_TRUE(start());
+    watch->interface_removed("eth1", underlay::Removal::moved);
+    EXPECT_EQ(removed, std::vector<overlay::UplinkIndex>{1});
+}
+
+TEST_F(LinkWatchTest, AllThatTellAtOnceAreNamed) {
     links[0].interface = "eth0";
     links[0].driver_event = true;
     ASSERT_TRUE(start());
-    EXPECT_EQ(watch->source_text(0), "carrier of eth0");
+    EXPECT_EQ(watch->source_text(0), "carrier of eth0, driver event");
     EXPECT_EQ(watch->source_text(1), "polling");
-    links[1].driver_event = true;
+    links[1].rdma_port = "port 2 of mlx5_0";
     ASSERT_TRUE(start());
-    EXPECT_EQ(watch->source_text(1), "driver event");
+    EXPECT_EQ(watch->source_text(1), "verbs event of port 2 of mlx5_0");
 }
 
 TEST_F(LinkWatchTest, AnInterfaceThatTheOperatorNamedMustBeThere) {
@@ -131,7 +212,7 @@ TEST_F(LinkWatchTest, AnInterfaceThatTheOperatorNamedMustBeThere) {
 TEST_F(LinkWatchTest, AnInterfaceOfTheDriverThatIsElsewhereLeavesPolling) {
     links[1].interface = "eth9";
     ASSERT_TRUE(start());
-    EXPECT_EQ(watch->source(1), LinkSource::polling);
+    EXPECT_EQ(watch->source_text(1), "polling");
     EXPECT_TRUE(watch->up(1));
 }
 

@@ -75,6 +75,18 @@ TEST_F(CarrierTableTest, late_removal_of_the_old_one_spares_the_new_one) {
     EXPECT_EQ(table.changed("p0"), false);
 }
 
+TEST_F(CarrierTableTest, tells_which_interface_an_index_is) {
+    EXPECT_EQ(table.index_of("p0"), 0U);
+    EXPECT_EQ(table.name_of(7), "");
+    table.apply(link(7, "p0", true), false);
+    EXPECT_EQ(table.name_of(7), "p0");
+    EXPECT_EQ(table.index_of("p0"), 7U);
+    EXPECT_EQ(table.name_of(8), "");
+    table.apply(link(7, "p0", true), true);
+    EXPECT_EQ(table.name_of(7), "");
+    EXPECT_EQ(table.index_of("elsewhere"), 0U);
+}
+
 TEST_F(CarrierTableTest, absence_is_no_carrier) {
     table.apply(link(7, "p0", true), false);
     EXPECT_EQ(table.changed("p0"), true);

@@ -56,6 +56,37 @@ TEST_F(CarrierTest, is_followed_through_removal_and_re_creation) {
     ASSERT_TRUE(wait_until([&] { return told().back(); }));
 }
 
+TEST_F(CarrierTest, removal_is_told_before_the_new_interface_of_that_name) {
+    ASSERT_TRUE(watch->watch_carrier("host0"));
+    run("ip link set host0 down");
+    ASSERT_TRUE(wait_for_carrier({true, false}));
+    EXPECT_TRUE(removed.empty()) << "down is not gone";
+    run("ip link set host0 up");
+    run("ip link del host0");
+    make_host_interface();
+    ASSERT_TRUE(wait_until([&] { return told().size() > 3 && told().back(); }));
+    EXPECT_EQ(removed, (Removed{{"host0", Removal::deleted}}));
+}
+
+TEST_F(CarrierTest, moved_elsewhere_is_told_apart_from_removal) {
+    run("ip link add other0 type veth peer name other1");
+    ASSERT_TRUE(watch->watch_carrier("host0"));
+    run("ip link del other0");
+    run("unshare --net sleep 30 & child=$!; "
+        "until [ \"$(readlink /proc/$child/ns/net)\" != \"$(readlink /proc/self/ns/net)\" ]; do :; "
+        "done; ip link set host0 netns $child; kill $child");
+    ASSERT_TRUE(wait_until([&] { return !removed.empty(); }));
+    EXPECT_EQ(removed, (Removed{{"host0", Removal::moved}})) << "and not the other one's";
+    EXPECT_FALSE(told().back());
+}
+
+TEST_F(CarrierTest, renaming_is_no_removal) {
+    ASSERT_TRUE(watch->watch_carrier("host0"));
+    run("ip link set host0 name elsewhere");
+    ASSERT_TRUE(wait_for_carrier({true, false}));
+    EXPECT_TRUE(removed.empty());
+}
+
 TEST_F(CarrierTest, interface_may_come_later) {
     ASSERT_TRUE(watch->watch_carrier("later0"));
     EXPECT_EQ(carriers["later0"], (std::vector{false}));

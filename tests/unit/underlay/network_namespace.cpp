@@ -168,6 +168,9 @@ void KernelWatchTest::open_watch() {
         ++resolution_calls;
         if (on_resolution) on_resolution(destination);
     };
+    callbacks.removed = [this](const std::string& interface, Removal how) {
+        removed.emplace_back(interface, how);
+    };
     callbacks.carrier = [this](const std::string& interface, bool carrier) {
         carriers[interface].push_back(carrier);
         if (on_carrier) on_carrier(interface);

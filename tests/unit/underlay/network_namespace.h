@@ -84,6 +84,8 @@ class KernelWatchTest : public NamespaceTest {
     std::map<net::IpAddress, Resolution> resolutions;
     std::size_t resolution_calls = 0;
     std::map<std::string, std::vector<bool>> carriers;
+    using Removed = std::vector<std::pair<std::string, Removal>>;
+    Removed removed;
     /// Called after the above were noted.
     std::function<void(const net::IpAddress&)> on_resolution;
     std::function<void(const std::string&)> on_carrier;
