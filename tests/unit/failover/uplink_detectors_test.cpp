@@ -109,6 +109,15 @@ TEST_P(DetectorsTest, ThePeerIsAskedForOnceASecondUntilTheSessionIsUp) {
     EXPECT_EQ(questions, 4U);
 }
 
+TEST_P(DetectorsTest, WithoutLinkNothingIsSent) {
+    UplinkDetectors left = bfd_end(1, 2, underlay);
+    left.link(false, now_);
+    for (int i = 0; i < 30; ++i)
+        EXPECT_TRUE(left.due(now_ += 100ms).empty());
+    left.link(true, now_);
+    EXPECT_FALSE(left.due(now_ += 1s).empty());
+}
+
 TEST_P(DetectorsTest, AnotherSessionsPacketsAreCountedAndChangeNothing) {
     UplinkDetectors left = bfd_end(1, 2, underlay);
     net::BfdFrame frame{.destination_mac = underlay,
