@@ -110,8 +110,15 @@ class Failovers:
         self.taken: list[dict] = []
         self._sightings: list[list[list[Sighting]]] = []
 
+    def begin(self) -> None:
+        """Forgets what has left by both cables, and lets enough leave to see where one begins."""
+        for tap in self._wires:
+            tap.drain()
+            tap.forget_losses()
+        time.sleep(0.1)
+
     def record(self, old: int, begin_ns: int, begin_is_exact: bool, told: dict) -> None:
-        """One has happened; all that left by both cables since the last one is read.
+        """One has happened; all that left by both cables since `begin` is read.
 
         `begin_is_exact`: the cable was pulled right then, else some time later.
         """
@@ -194,7 +201,7 @@ def measure_sallyport(many: bool, options: argparse.Namespace) -> dict:
             time.sleep(1)
             for _ in range(options.failovers):
                 old = hv1.uplinks.index(hv1.shell.active_uplink())
-                time.sleep(0.1)
+                failovers.begin()
                 begin = lab.switches[old].pull("hv1")
                 time.sleep(0.1)
                 told = hv1.shell.json("show failover history")[-1]
@@ -249,7 +256,7 @@ def measure_bond(miimon_ms: int, options: argparse.Namespace) -> dict:
             for _ in range(options.failovers):
                 old = bond.active()
                 assert old is not None
-                time.sleep(0.1)
+                failovers.begin()
                 begin = time.time_ns()
                 bond.pull(old)
                 time.sleep(0.1 + 2 * miimon_ms / 1000)
@@ -264,8 +271,7 @@ def measure_bond(miimon_ms: int, options: argparse.Namespace) -> dict:
 def machine() -> dict:
     model = next((line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text(
         encoding="utf-8").splitlines() if line.startswith("model name")), "unknown")
-    return {"cores": os.cpu_count(), "model": model, "kernel": platform.release(),
-            "load": os.getloadavg()[0]}
+    return {"cores": os.cpu_count(), "model": model, "kernel": platform.release()}
 
 
 def say(what: str, result: dict) -> None:
@@ -292,11 +298,15 @@ def main() -> None:
                         help="what is measured (default: %(default)s)")
     parser.add_argument("--first", action="store_true",
                         help="ahead of whatever else wants the cores, on a shared machine")
-    parser.add_argument("--out", type=Path, metavar="FILE", help="JSON of all that was measured")
+    parser.add_argument("--out", type=Path, metavar="FILE",
+                        help="JSON of all that was measured; parts that it has from before stay")
     options = parser.parse_args()
     remove_leftovers()
-    record: dict = {"date": time.strftime("%Y-%m-%d", time.gmtime()), "machine": machine(),
-                    "rate": options.rate}
+    record: dict = {}
+    if options.out and options.out.exists():
+        record = json.loads(options.out.read_text(encoding="utf-8"))
+        assert record["rate"] == options.rate, f"{options.out} is of {record['rate']} a second"
+    record |= {"machine": machine(), "rate": options.rate}
     measures: dict[str, tuple[str, Callable[[], dict]]] = {
         "one": ("Sallyport, one tenant", lambda: measure_sallyport(False, options)),
         "many": ("Sallyport, 4,096 tenants and 100,000 fdb entries",
@@ -310,7 +320,9 @@ def main() -> None:
         if part.startswith("bond") and (reason := uml_peer.why_not()):
             print(f"\n{what}: not measured: {reason}")
             continue
-        record[part] = measure()
+        circumstances = {"date": time.strftime("%Y-%m-%d", time.gmtime()),
+                         "load_before": round(os.getloadavg()[0], 2), "first": options.first}
+        record[part] = circumstances | measure()
         say(what, record[part])
     if {"one", "many"} <= record.keys():
         medians = [record[part]["summary"]["first_sent_us"]["median"] for part in ("one", "many")]
