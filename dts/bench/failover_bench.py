@@ -7,7 +7,7 @@ Sallyport's own timeline (`show failover history`), the kernel's time of each pa
 switches' ports, the same at the stream's receiver, and the numbers that are missing there.
 
     sudo env DTS_BUILD=FOLDER dts/bench/failover_bench.py --out RECORD.json
-    docs/plot_failover.py RECORD.json failover.svg
+    docs/failover/plot.py RECORD.json PICTURE.svg
 
 Needs root, for network namespaces; the bond's part needs the guest of dts/tools/make_uml.sh.
 """
@@ -110,8 +110,15 @@ class Failovers:
         self.taken: list[dict] = []
         self._sightings: list[list[list[Sighting]]] = []
 
+    def begin(self) -> None:
+        """Forgets what has left by both cables, and lets enough leave to see where one begins."""
+        for tap in self._wires:
+            tap.drain()
+            tap.forget_losses()
+        time.sleep(0.1)
+
     def record(self, old: int, begin_ns: int, begin_is_exact: bool, told: dict) -> None:
-        """One has happened; all that left by both cables since the last one is read.
+        """One has happened; all that left by both cables since `begin` is read.
 
         `begin_is_exact`: the cable was pulled right then, else some time later.
         """
@@ -194,7 +201,7 @@ def measure_sallyport(many: bool, options: argparse.Namespace) -> dict:
             time.sleep(1)
             for _ in range(options.failovers):
                 old = hv1.uplinks.index(hv1.shell.active_uplink())
-                time.sleep(0.1)
+                failovers.begin()
                 begin = lab.switches[old].pull("hv1")
                 time.sleep(0.1)
                 told = hv1.shell.json("show failover history")[-1]
@@ -249,7 +256,7 @@ def measure_bond(miimon_ms: int, options: argparse.Namespace) -> dict:
             for _ in range(options.failovers):
                 old = bond.active()
                 assert old is not None
-                time.sleep(0.1)
+                failovers.begin()
                 begin = time.time_ns()
                 bond.pull(old)
                 time.sleep(0.1 + 2 * miimon_ms / 1000)
@@ -264,22 +271,46 @@ def measure_bond(miimon_ms: int, options: argparse.Namespace) -> dict:
 def machine() -> dict:
     model = next((line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text(
         encoding="utf-8").splitlines() if line.startswith("model name")), "unknown")
-    return {"cores": os.cpu_count(), "model": model, "kernel": platform.release(),
-            "load": os.getloadavg()[0]}
+    return {"cores": os.cpu_count(), "model": model, "kernel": platform.release()}
 
 
-def say(what: str, result: dict) -> None:
-    print(f"\n{what}", flush=True)
-    for key, row in result.get("summary", {}).items():
-        print(f"  {key:24} median {row['median']:9} p99 {row['p99']:9} worst {row['worst']:9}")
-    if "quiet_gap_us" in result:
-        row = result["quiet_gap_us"]
-        print(f"  {'(quiet stream_gap_us)':24} median {row['median']:9} p99 {row['p99']:9} "
-              f"worst {row['worst']:9}")
-    if "stream" in result:
-        print(f"  {result['stream']}")
-    if "switches" in result:
-        print(f"  {result}", flush=True)
+_PARTS = {"one": "Sallyport, 1 tenant",
+          "many": "Sallyport, 4,096 tenants, 100,000 fdb entries",
+          "bond10": "Linux's bond, miimon 10", "bond100": "Linux's bond, miimon 100"}
+_COLUMNS = {"first_sent_us": "event to first packet out", "pull_to_first_us": "pull to new cable",
+            "silence_us": "silence on the cables", "stream_gap_us": "gap of the stream",
+            "lost": "packets lost"}
+
+
+def cell(part: dict, key: str) -> str:
+    """Median and 99th percentile; times in milliseconds."""
+    if key not in part["summary"]:
+        return "-"
+    figures = [part["summary"][key][name] for name in ("median", "p99")]
+    if key.endswith("_us"):
+        return " / ".join(f"{figure / 1000:.2f}" for figure in figures)
+    return " / ".join(f"{figure:g}" for figure in figures)
+
+
+def tables(record: dict) -> str:
+    """What docs/benchmarks.md has."""
+    lines = ["| what | failovers | load before | " + " | ".join(_COLUMNS.values())
+             + " | longest gap without a failover |", "|---" * (len(_COLUMNS) + 4) + "|"]
+    for key, title in _PARTS.items():
+        if part := record.get(key):
+            quiet = " / ".join(f"{part['quiet_gap_us'][name] / 1000:.2f}"
+                               for name in ("median", "p99"))
+            lines.append(f"| {title} | {part['summary']['silence_us']['count']} "
+                         f"| {part['load_before']} | "
+                         + " | ".join(cell(part, column) for column in _COLUMNS) + f" | {quiet} |")
+    if "ratio" in record:
+        lines.append(f"\nMedian from the event to the first packet, many tenants to one: "
+                     f"{record['ratio']}.")
+    if hand := record.get("hand"):
+        lines.append(f"\n`failover switch`, {hand['switches']} times: " + ", ".join(
+            f"{hand[way]['lost']} of {hand[way]['sent']} packets lost {way}"
+            for way in ("out", "back")) + ".")
+    return "\n".join(lines)
 
 
 def main() -> None:
@@ -288,34 +319,38 @@ def main() -> None:
                         help="of each kind (default: %(default)s)")
     parser.add_argument("--rate", type=int, default=10_000, metavar="N",
                         help="packets a second (default: %(default)s)")
-    parser.add_argument("--parts", default="one,many,hand,bond100,bond10", metavar="LIST",
+    parser.add_argument("--parts", default="one,many,hand,bond10,bond100", metavar="LIST",
                         help="what is measured (default: %(default)s)")
     parser.add_argument("--first", action="store_true",
                         help="ahead of whatever else wants the cores, on a shared machine")
-    parser.add_argument("--out", type=Path, metavar="FILE", help="JSON of all that was measured")
+    parser.add_argument("--out", type=Path, metavar="FILE",
+                        help="JSON of all that was measured; parts that it has from before stay")
     options = parser.parse_args()
     remove_leftovers()
-    record: dict = {"date": time.strftime("%Y-%m-%d", time.gmtime()), "machine": machine(),
-                    "rate": options.rate}
-    measures: dict[str, tuple[str, Callable[[], dict]]] = {
-        "one": ("Sallyport, one tenant", lambda: measure_sallyport(False, options)),
-        "many": ("Sallyport, 4,096 tenants and 100,000 fdb entries",
-                 lambda: measure_sallyport(True, options)),
-        "hand": ("Sallyport, `failover switch`", lambda: measure_by_hand(options)),
-        "bond100": ("Linux's bond, miimon 100", lambda: measure_bond(100, options)),
-        "bond10": ("Linux's bond, miimon 10", lambda: measure_bond(10, options)),
+    record: dict = {}
+    if options.out and options.out.exists():
+        record = json.loads(options.out.read_text(encoding="utf-8"))
+        assert record["rate"] == options.rate, f"{options.out} is of {record['rate']} a second"
+    record |= {"machine": machine(), "rate": options.rate}
+    measures: dict[str, Callable[[], dict]] = {
+        "one": lambda: measure_sallyport(False, options),
+        "many": lambda: measure_sallyport(True, options),
+        "hand": lambda: measure_by_hand(options),
+        "bond10": lambda: measure_bond(10, options),
+        "bond100": lambda: measure_bond(100, options),
     }
     for part in options.parts.split(","):
-        what, measure = measures[part]
         if part.startswith("bond") and (reason := uml_peer.why_not()):
-            print(f"\n{what}: not measured: {reason}")
+            print(f"{part} is not measured: {reason}", file=sys.stderr)
             continue
-        record[part] = measure()
-        say(what, record[part])
+        circumstances = {"date": time.strftime("%Y-%m-%d", time.gmtime()),
+                         "load_before": round(os.getloadavg()[0], 2), "first": options.first}
+        print(f"measuring: {part}", file=sys.stderr, flush=True)
+        record[part] = circumstances | measures[part]()
     if {"one", "many"} <= record.keys():
         medians = [record[part]["summary"]["first_sent_us"]["median"] for part in ("one", "many")]
         record["ratio"] = round(medians[1] / medians[0], 2)
-        print(f"\nmedian with many tenants to median with one: {record['ratio']}")
+    print(tables(record))
     if options.out:
         # A list of figures is one line.
         text = re.sub(r"\[\s+([^\[\]{}]*?)\s+\]", lambda found: "[" + " ".join(found[1].split()) + "]",

@@ -64,10 +64,14 @@ class Tap:
             seen.append(Sighting(seconds * 1_000_000_000 + nanoseconds,
                                  struct.unpack_from("!Q", frame, _NUMBER_AT)[0]))
 
-    def assert_whole(self) -> None:
-        """Nothing was lost in the socket itself since the last call."""
+    def forget_losses(self) -> int:
+        """How many the socket itself has lost for want of room, since the last call."""
         value = self._socket.getsockopt(_SOL_PACKET, _PACKET_STATISTICS, 8)
-        lost = struct.unpack("=II", value)[1]
+        return struct.unpack("=II", value)[1]
+
+    def assert_whole(self) -> None:
+        """Nothing was, since the last call of either."""
+        lost = self.forget_losses()
         assert lost == 0, f"the recording itself has lost {lost} packets"
 
     def close(self) -> None:

@@ -504,10 +504,10 @@ class TestManyFailovers:
             wait_until(lambda: accounted(side.shell.tenant("blue")), "the counters add up")
             assert len(list(files.iterdir())) == opened
 
-            with NumberedStream(side.near(), side.far(), port=7000) as out, \
-                    NumberedStream(side.far(), side.near(), port=7001) as back:
-                for _ in range(10):
-                    wait_encapsulated(side.hv1, 100)
+            with NumberedStream(side.near(), side.far(), per_second=2500, port=7000) as out, \
+                    NumberedStream(side.far(), side.near(), per_second=2500, port=7001) as back:
+                for _ in range(50):
+                    wait_encapsulated(side.hv1, 50)
                     side.shell.run("failover switch")
                 reports = [out.finish(), back.finish()]
             assert [(report.lost, report.duplicates) for report in reports] == [(0, 0)] * 2, reports

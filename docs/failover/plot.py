@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Draws a recorded failover: packets per millisecond over both uplinks, Sallyport beside the bond.
 
-    docs/plot_failover.py RECORD.json PICTURE.svg
+    docs/failover/plot.py RECORD.json PICTURE.svg
 
 RECORD.json is what `dts/bench/failover_bench.py --out` has written.
 """
