@@ -22,6 +22,7 @@ std::string render_failover_history(const Json& records) {
                       column("SOFTWARE", "software_switched_us", Align::right),
                       column("NIC", "hardware_updated_us", Align::right),
                       column("RULES", "hardware_rules", Align::right),
+                      column("REFUSED", "hardware_refused", Align::right),
                       column("SAS", "sas_moved_us", Align::right),
                       column("ANNOUNCED", "announced_us", Align::right),
                       column("FIRST OUT", "first_sent_us", Align::right),

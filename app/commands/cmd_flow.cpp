@@ -44,6 +44,13 @@ std::string source_port_text(const Json& eswitch) {
            + (why.is_null() ? "" : ": " + member_text(eswitch, "why_own_source_port"));
 }
 
+std::string dropped_text(const Json& eswitch) {
+    std::string text;
+    for (const auto& [reason, packets] : eswitch.at("drops").items())
+        text += (text.empty() ? "" : ", ") + reason + ' ' + packets.dump();
+    return text;
+}
+
 std::string render_eswitch(const Json& eswitch) {
     static const shell::Renderer tables =
         shell::table({column("GROUP", "group", Align::right), column("TABLE", "name"),
@@ -63,7 +70,9 @@ std::string render_eswitch(const Json& eswitch) {
         {"rules created", shown("created")},
         {"rules updated", shown("updated")},
         {"rules destroyed", shown("destroyed")},
+        {"rules refused", shown("refused")},
         {"rules stranded", shown("stranded")},
+        {"dropped", dropped_text(eswitch)},
         {"closed", shown("closed")},
         {"udp source port", source_port_text(eswitch)},
     });

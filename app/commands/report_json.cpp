@@ -195,7 +195,8 @@ Json failover_record_json(const failover::FailoverRecord& record,
         {"announced_us", after(Milestone::announced)},
         {"first_sent_us", after(Milestone::first_sent)},
         {"first_received_us", after(Milestone::first_received)},
-        {"hardware_rules", has_rules ? Json(record.hardware_rules) : Json()},
+        {"hardware_rules", has_rules ? Json(record.hardware_rules.changed) : Json()},
+        {"hardware_refused", has_rules ? Json(record.hardware_rules.refused) : Json()},
         {"hardware_time_us", has_rules ? Json(record.hardware_time.count()) : Json()},
     };
 }
@@ -351,6 +352,12 @@ Json eswitch_json(const control::EswitchReport& eswitch) {
                 {"rules", table.rules},
                 {"size", table.size}};
     };
+    using datapath::DropReason;
+    Json drops;
+    if (eswitch.kind != "none")
+        drops = {
+            {datapath::name(DropReason::no_active_uplink), eswitch.dropped_no_active_uplink},
+            {datapath::name(DropReason::next_hop_unresolved), eswitch.dropped_next_hop_unresolved}};
     return {{"kind", eswitch.kind},
             {"proxy", text_or_null(eswitch.proxy)},
             {"queue_size", eswitch.queue_size},
@@ -361,7 +368,9 @@ Json eswitch_json(const control::EswitchReport& eswitch) {
             {"created", eswitch.created},
             {"updated", eswitch.updated},
             {"destroyed", eswitch.destroyed},
+            {"refused", eswitch.refused},
             {"stranded", eswitch.stranded},
+            {"drops", std::move(drops)},
             {"closed", text_or_null(eswitch.closed)},
             {"udp_source_port", eswitch.source_port_agreed ? "nic" : "software"},
             {"why_own_source_port", text_or_null(eswitch.why_own_source_port)},

@@ -56,7 +56,8 @@ RunningController::~RunningController() {
     detectors_.reset();
     failover_.reset();
     // The kernel's callbacks reach into the parts that go next.
-    if (retry_timer_ != 0) loop_.cancel(retry_timer_);
+    for (const EventLoop::TimerId timer : {retry_timer_, hardware_retry_timer_})
+        if (timer != 0) loop_.cancel(timer);
     if (kernel_ != nullptr) loop_.unwatch(kernel_->fd());
     protection_.reset();
     tenants_.reset();
@@ -119,9 +120,17 @@ Expected<void> RunningController::make_hardware_path() {
         if (const auto& entropy = nic_->encap_entropy()) path_->set_encap_entropy(&*entropy);
         if (auto attached = ports_->attach_uplinks_to_hardware(); !attached) return attached;
         paths.push_back(nic_->path());
+        hardware_retry_timer_ = loop_.every(retry_interval, [this] { retry_refused_rules(); });
     }
     state_ = std::make_unique<overlay::ForwardingState>(state_limits(settings_), std::move(paths));
     return {};
+}
+
+void RunningController::retry_refused_rules() {
+    const auto retried = nic_->path()->retry();
+    if (retried) return;
+    spdlog::error("{}", retried.error().message());
+    loop_.cancel(std::exchange(hardware_retry_timer_, 0));
 }
 
 Expected<void> RunningController::watch_kernel() {
@@ -183,9 +192,9 @@ Expected<void> RunningController::watch_links() {
         .drain = [this](auto uplink) { path_->drain(uplink); }};
     if (nic_ != nullptr) {
         environment.hardware = nic_->path();
-        environment.rules_changed = [this] {
+        environment.rules = [this]() -> failover::RuleCounts {
             const auto& counts = nic_->path()->rule_counts();
-            return counts.created + counts.updated + counts.destroyed;
+            return {counts.created + counts.updated + counts.destroyed, counts.refused};
         };
     }
     failover_ = std::make_unique<FailoverControl>(

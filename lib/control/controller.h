@@ -210,6 +210,11 @@ struct EswitchReport {
     std::uint64_t created = 0;
     std::uint64_t updated = 0;
     std::uint64_t destroyed = 0;
+    /// Rules that the NIC would not make or update; those that it does not have are tried again.
+    std::uint64_t refused = 0;
+    /// Packets of the NIC's that had no way out; the software path's drops know nothing of them.
+    std::uint64_t dropped_no_active_uplink = 0;
+    std::uint64_t dropped_next_hop_unresolved = 0;
     /// Rules that the NIC would not give back.
     std::uint64_t stranded = 0;
     std::uint32_t queue_size = 0;

@@ -178,16 +178,18 @@ void FailoverControl::end_drain() {
 
 Expected<void> FailoverControl::move_paths(std::optional<failover::UplinkIndex> active) {
     TimePoint begun = environment_.now();
-    const std::uint64_t before =
-        environment_.hardware != nullptr ? environment_.rules_changed() : 0;
+    const failover::RuleCounts before =
+        environment_.hardware != nullptr ? environment_.rules() : failover::RuleCounts{};
     return state_.set_active_uplink(active, [&](const overlay::Path& path) {
         const TimePoint now = environment_.now();
-        if (&path == environment_.hardware)
+        if (&path == environment_.hardware) {
+            const failover::RuleCounts after = environment_.rules();
             records_.hardware_updated(
-                record_, static_cast<std::uint32_t>(environment_.rules_changed() - before), begun,
+                record_, {after.changed - before.changed, after.refused - before.refused}, begun,
                 now);
-        else
+        } else {
             reach(failover::Milestone::software_switched, now);
+        }
         begun = now;
     });
 }

@@ -39,8 +39,8 @@ class FailoverControl {
     struct Environment {
         /// The path whose switch takes rules; all others are switched by a store.
         const overlay::Path* hardware = nullptr;
-        /// Rules changed so far; asked where there is a hardware path.
-        std::function<std::uint64_t()> rules_changed{};
+        /// What became of the hardware path's rules so far; asked where there is one.
+        std::function<failover::RuleCounts()> rules{};
         /// Empty: nobody can tell.
         std::function<datapath::FirstPacketTimes()> first_packets{};
         /// Packets are taken from this uplink too; absent: from the active one alone. Empty: nobody

@@ -147,6 +147,10 @@ EswitchReport HardwareView::eswitch() const {
     report.created = counts.created;
     report.updated = counts.updated;
     report.destroyed = counts.destroyed;
+    report.refused = counts.refused;
+    const auto dropped = path.dropped();
+    report.dropped_no_active_uplink = dropped.no_active_uplink.packets;
+    report.dropped_next_hop_unresolved = dropped.next_hop_unresolved.packets;
     report.stranded = counts.stranded + counts.stuck;
     report.queue_size = settings_.eswitch.flow_queue_size;
     report.counters = eswitch::needed_counters(hardware_settings(settings_));

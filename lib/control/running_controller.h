@@ -80,6 +80,7 @@ class RunningController final : public Controller {
     Expected<void> open_card();
     Expected<void> open_uplinks();
     Expected<void> make_hardware_path();
+    void retry_refused_rules();
     Expected<void> watch_kernel();
     Expected<void> open_underlay();
     Expected<void> add_configured_tenants();
@@ -120,6 +121,7 @@ class RunningController final : public Controller {
     std::unique_ptr<overlay::ForwardingState> state_;
     std::unique_ptr<underlay::KernelWatch> kernel_;
     EventLoop::TimerId retry_timer_ = 0;
+    EventLoop::TimerId hardware_retry_timer_ = 0;
     std::unique_ptr<NextHops> next_hops_;
     std::unique_ptr<Tenants> tenants_;
     std::unique_ptr<Protection> protection_;

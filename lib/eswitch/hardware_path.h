@@ -22,6 +22,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -80,6 +81,10 @@ class HardwarePath final : public overlay::Path {
     /// The NIC learns nothing: what it does not know goes to the software path.
     void take_learned(std::vector<overlay::LearnEvent>&, std::size_t) override {}
 
+    /// Asks the NIC again for some of what it refused, which nothing else may bring up again: to be
+    /// called every now and then. Costs nothing while nothing is refused.
+    Expected<void> retry();
+
     /// Why a row, or a part of it, is in software; empty: the NIC has all of it; absent: no such
     /// row.
     [[nodiscard]] std::optional<std::string_view> why_in_software(overlay::TenantId tenant,
@@ -102,6 +107,12 @@ class HardwarePath final : public overlay::Path {
         std::map<overlay::VmPortId, PortTraffic> vm_ports;
     };
     [[nodiscard]] TrafficReport traffic() const;
+    /// What the NIC dropped once it was encapsulated: it had no way out. As far behind, and since
+    /// as long. Walks the next hops.
+    struct DroppedTraffic {
+        Traffic no_active_uplink, next_hop_unresolved;
+    };
+    [[nodiscard]] DroppedTraffic dropped() const;
     void reset_traffic() { traffic_base_ = rules_.traffic(); }
 
     /// All rules, by owner. The path must not be changed by @p visit.
@@ -158,6 +169,8 @@ class HardwarePath final : public overlay::Path {
     void close(std::string why);
     void handle(const std::vector<InstalledRules::Refusal>& refusals);
     void refuse_entry(FdbEntryId id, const std::string& reason);
+    void mark_refused(RuleOwner owner);
+    [[nodiscard]] Traffic since_reset(TrafficAccount account, Traffic traffic) const;
     void want(WantedRules& out, overlay::UplinkIndex index) const;
     void want(WantedRules& out, const TenantState& tenant) const;
     void want(WantedRules& out, const VmPortState& vm_port) const;
@@ -202,6 +215,8 @@ class HardwarePath final : public overlay::Path {
     /// May name entries that have gone or are refused no more. The new ones are not tried again in
     /// the same go.
     std::vector<FdbEntryId> refused_, newly_refused_;
+    /// All others that were refused; may name some that are gone or refused no more.
+    std::set<RuleOwner> refused_owners_;
     std::unordered_map<TrafficAccount, Traffic> traffic_base_;
     /// Texts of FdbEntry::reason; the first is empty.
     std::vector<std::string> reasons_;

@@ -35,6 +35,47 @@ Expected<void> HardwarePath::reconcile() {
     return alive();
 }
 
+Expected<void> HardwarePath::retry() {
+    if (refused_owners_.empty() && refused_.empty()) return {};
+    for (const RuleOwner owner : std::exchange(refused_owners_, {}))
+        mark_refused(owner);
+    if (auto able = reconcile(); !able) return able;
+    retry_refused(most_retries);
+    refused_.insert(refused_.begin(), newly_refused_.begin(), newly_refused_.end());
+    newly_refused_.clear();
+    return alive();
+}
+
+void HardwarePath::mark_refused(RuleOwner owner) {
+    const std::uint32_t id = id_of(owner);
+    const auto is_refused = [](const auto* state) {
+        return state != nullptr && !state->refused.empty();
+    };
+    switch (kind_of(owner)) {
+    case OwnerKind::uplink:
+        uplinks_marked_ |= is_refused(&uplinks_[id]);
+        break;
+    case OwnerKind::tenant:
+        if (is_refused(tenants_.find(static_cast<overlay::TenantId>(id)))) marked_tenants_.add(id);
+        break;
+    case OwnerKind::vm_port:
+        if (is_refused(vm_ports_.find(static_cast<overlay::VmPortId>(id))))
+            marked_vm_ports_.add(id);
+        break;
+    case OwnerKind::tunnel:
+        if (is_refused(tunnels_.find(id))) marked_tunnels_.add(id);
+        break;
+    case OwnerKind::next_hop:
+        if (is_refused(next_hops_.find(id))) marked_next_hops_.add(id);
+        break;
+    case OwnerKind::length_class:
+        if (is_refused(length_classes_.find(id))) marked_classes_.add(id);
+        break;
+    case OwnerKind::entry: // they have a list of their own
+        break;
+    }
+}
+
 Expected<void> HardwarePath::alive() const {
     if (rules_.death().empty()) return {};
     return failure(rules_.death(), "hardware path", "restart the process");
@@ -110,6 +151,7 @@ void HardwarePath::make_vm_port(VmPortState& vm_port) {
     if (metered) return change(vm_port, owner, vm_port);
     // Then all that the VM sends goes by software, and is metered there.
     vm_port.refused = metered.error().what;
+    refused_owners_.insert(owner);
     rules_.change(vm_port.rules, {}, owner);
 }
 
@@ -174,6 +216,7 @@ void HardwarePath::handle(const std::vector<InstalledRules::Refusal>& refusals) 
         const std::uint32_t id = id_of(refusal.owner);
         const auto give_up = [&](auto& state) {
             state.refused = refusal.reason;
+            refused_owners_.insert(refusal.owner);
             rules_.change(state.rules, {}, refusal.owner);
         };
         switch (kind_of(refusal.owner)) {

@@ -54,12 +54,7 @@ void HardwarePath::want(WantedRules& out, const FdbEntry& entry) const {
 HardwarePath::TrafficReport HardwarePath::traffic() const {
     auto accounts = rules_.traffic();
     const auto since_reset = [&](TrafficAccount account) {
-        Traffic traffic = accounts[account];
-        if (const auto base = traffic_base_.find(account); base != traffic_base_.end()) {
-            traffic.packets -= base->second.packets;
-            traffic.bytes -= base->second.bytes;
-        }
-        return traffic;
+        return this->since_reset(account, accounts[account]);
     };
     TrafficReport report;
     tenants_.for_each([&](const TenantState& tenant) {
@@ -79,6 +74,23 @@ HardwarePath::TrafficReport HardwarePath::traffic() const {
         tenant.decapsulated += decapsulated;
     });
     return report;
+}
+
+Traffic HardwarePath::since_reset(TrafficAccount account, Traffic traffic) const {
+    if (const auto base = traffic_base_.find(account); base != traffic_base_.end()) {
+        traffic.packets -= base->second.packets;
+        traffic.bytes -= base->second.bytes;
+    }
+    return traffic;
+}
+
+HardwarePath::DroppedTraffic HardwarePath::dropped() const {
+    std::vector<RuleId> slots;
+    next_hops_.for_each([&](const NextHopState& next_hop) { slots.push_back(next_hop.rules[0]); });
+    const auto of = [&](TrafficAccount account) {
+        return since_reset(account, rules_.traffic(account, slots));
+    };
+    return {of(without_uplink), of(without_neighbour)};
 }
 
 void HardwarePath::forget(TrafficAccount account) {

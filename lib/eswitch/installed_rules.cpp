@@ -54,6 +54,8 @@ std::uint64_t digest_effect(const RuleSpec& spec) {
     words.add(spec.effect.rate_limit.octets_per_second);
     words.add(spec.effect.rate_limit.burst_octets);
     words.add(spec.effect.encap);
+    // Rules of one effect may drop for different reasons.
+    words.add(spec.account);
     return words.digest();
 }
 
@@ -101,7 +103,6 @@ RuleId InstalledRules::replace(RuleId present, const RuleSpec& spec, std::uint64
             rule.effect_digest = effect_digest;
             keep(rule.account, before);
             rule.account = spec.account;
-            ++counts_.updated;
             return present;
         }
         rule.state = State::installed;
@@ -124,11 +125,8 @@ RuleId InstalledRules::create(const RuleSpec& spec, std::uint64_t match_digest,
     ++counts_.by_stage[static_cast<std::size_t>(spec.stage)];
     ++counts_.rules;
     std::string refused = queue_.create(spec, id, rule.handle);
-    if (refused.empty()) {
-        ++counts_.created;
-        return id;
-    }
-    refusals_.push_back({owner, std::move(refused)});
+    if (refused.empty()) return id;
+    refuse(owner, std::move(refused));
     release(id);
     return no_rule;
 }
@@ -166,10 +164,7 @@ void InstalledRules::break_retired() {
     for (std::vector<RuleId>& retired : retired_) {
         for (const RuleId id : std::exchange(retired, {})) {
             rules_[id].state = State::destroying;
-            if (queue_.destroy(id, rules_[id].handle).empty())
-                ++counts_.destroyed;
-            else
-                stuck_.push_back(id);
+            if (!queue_.destroy(id, rules_[id].handle).empty()) stuck_.push_back(id);
         }
     }
     queue_.flush();
@@ -179,12 +174,25 @@ void InstalledRules::break_retired() {
 void InstalledRules::finished(RuleId id, bool success) {
     Rule& rule = rules_[id];
     if (rule.state == State::destroying) {
-        if (!success) ++counts_.stranded;
+        if (success)
+            ++counts_.destroyed;
+        else
+            ++counts_.stranded;
         release(id);
         return;
     }
-    rule.state = success ? State::installed : State::failed;
-    if (!success) refusals_.push_back({rule.owner, no_reason});
+    if (!success) {
+        refuse(rule.owner, no_reason);
+        rule.state = State::failed;
+        return;
+    }
+    ++(rule.state == State::creating ? counts_.created : counts_.updated);
+    rule.state = State::installed;
+}
+
+void InstalledRules::refuse(RuleOwner owner, std::string reason) {
+    ++counts_.refused;
+    refusals_.push_back({owner, std::move(reason)});
 }
 
 RuleId InstalledRules::find(std::span<const RuleId> slots, const RuleSpec& spec) const {
@@ -210,6 +218,14 @@ std::unordered_map<TrafficAccount, Traffic> InstalledRules::traffic() const {
     for (const Rule& rule : rules_)
         if (const Traffic of_rule = traffic_of(rule); of_rule.packets > 0)
             traffic[rule.account] += of_rule;
+    return traffic;
+}
+
+Traffic InstalledRules::traffic(TrafficAccount account, std::span<const RuleId> slots) const {
+    const auto past = past_traffic_.find(account);
+    Traffic traffic = past == past_traffic_.end() ? Traffic{} : past->second;
+    for (const RuleId id : slots)
+        if (id != no_rule && rules_[id].account == account) traffic += traffic_of(rules_[id]);
     return traffic;
 }
 

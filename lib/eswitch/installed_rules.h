@@ -34,8 +34,10 @@ class InstalledRules {
     struct Counts {
         std::array<std::uint32_t, stage_count> by_stage{};
         std::uint32_t rules = 0;
-        /// Operations that the driver took, since the start.
+        /// Operations that were done, since the start.
         std::uint64_t created = 0, updated = 0, destroyed = 0;
+        /// Rules that the NIC would not make or update, at once or later, since the start.
+        std::uint64_t refused = 0;
         /// Not wanted, but the driver did not take their destruction; tried again with every
         /// break_retired().
         std::uint32_t stuck = 0;
@@ -66,6 +68,8 @@ class InstalledRules {
     [[nodiscard]] rte_flow_query_count query(RuleId id) const;
     /// What the rules of each account have counted, those that are gone included. Walks all rules.
     [[nodiscard]] std::unordered_map<TrafficAccount, Traffic> traffic() const;
+    /// What the account has counted, with those of @p slots that count for it now.
+    [[nodiscard]] Traffic traffic(TrafficAccount account, std::span<const RuleId> slots) const;
     /// The account's owner has gone.
     void forget(TrafficAccount account) { past_traffic_.erase(account); }
     /// Whether the rule is in the NIC, with the actions it was given last.
@@ -102,6 +106,7 @@ class InstalledRules {
     void keep(TrafficAccount account, const Traffic& traffic);
     [[nodiscard]] rte_flow_query_count query(const Rule& rule) const;
     void release(RuleId id);
+    void refuse(RuleOwner owner, std::string reason);
     void finished(RuleId id, bool success);
 
     FlowApi& flow_;

@@ -8,7 +8,7 @@
 
 namespace sallyport::eswitch {
 
-/// A kind in the upper half, a vm port's or tenant's number in the lower.
+/// A kind in the upper half, a vm port's or tenant's number in the lower, where it has one.
 using TrafficAccount = std::uint32_t;
 inline constexpr TrafficAccount no_account = 0;
 
@@ -30,6 +30,11 @@ constexpr TrafficAccount encapsulated_for(overlay::TenantId id) {
 constexpr TrafficAccount policed_of(overlay::VmPortId id) {
     return 5U << 16 | id;
 }
+
+/// Dropped, since no uplink was active.
+inline constexpr TrafficAccount without_uplink = 6U << 16;
+/// Dropped, since the next hop's MAC was not known on the active uplink.
+inline constexpr TrafficAccount without_neighbour = 7U << 16;
 
 struct Traffic {
     std::uint64_t packets = 0;

@@ -150,7 +150,11 @@ void want_next_hop(WantedRules& out, const NextHopState& next_hop,
     RuleSpec spec{.stage = StageId::uplink,
                   .actions = uplink_actions::drop,
                   .match = {.tag = next_hop.row.id}};
-    if (active && port != no_port && next_hop.row.links[*active]) {
+    if (!active || port == no_port) {
+        spec.account = without_uplink;
+    } else if (!next_hop.row.links[*active]) {
+        spec.account = without_neighbour;
+    } else {
         spec.actions = uplink_actions::send;
         spec.effect = {.port = port, .link = *next_hop.row.links[*active]};
     }

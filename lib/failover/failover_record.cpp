@@ -48,8 +48,8 @@ bool FailoverHistory::reach(std::uint64_t number, Milestone milestone, TimePoint
     return true;
 }
 
-bool FailoverHistory::hardware_updated(std::uint64_t number, std::uint32_t rules, TimePoint begun,
-                                       TimePoint at) {
+bool FailoverHistory::hardware_updated(std::uint64_t number, const RuleCounts& rules,
+                                       TimePoint begun, TimePoint at) {
     if (!reach(number, Milestone::hardware_updated, at)) return false;
     FailoverRecord& record = *find(number);
     record.hardware_rules = rules;

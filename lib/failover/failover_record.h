@@ -53,6 +53,14 @@ inline constexpr std::size_t milestone_count = 7;
 /// As operators see it: "software path switched".
 std::string_view to_string(Milestone milestone);
 
+/// Rules of a NIC, counted.
+struct RuleCounts {
+    /// Made, updated or destroyed.
+    std::uint64_t changed = 0;
+    /// Not made or not updated, as the NIC would not.
+    std::uint64_t refused = 0;
+};
+
 struct FailoverRecord {
     /// From 1, over the life of the process.
     std::uint64_t number = 0;
@@ -63,8 +71,8 @@ struct FailoverRecord {
     TimePoint seen;
     /// By Milestone; absent: not yet, or not at all.
     std::array<std::optional<TimePoint>, milestone_count> reached{};
-    /// Rules that were updated, and how long that took.
-    std::uint32_t hardware_rules = 0;
+    /// What became of the rules, and how long that took.
+    RuleCounts hardware_rules;
     std::chrono::microseconds hardware_time{0};
 
     /// From the event to the milestone; absent: not reached.
@@ -86,7 +94,8 @@ class FailoverHistory {
     /// @return it was taken
     bool reach(std::uint64_t number, Milestone milestone, TimePoint at);
     /// Milestone::hardware_updated, which took from @p begun to @p at.
-    bool hardware_updated(std::uint64_t number, std::uint32_t rules, TimePoint begun, TimePoint at);
+    bool hardware_updated(std::uint64_t number, const RuleCounts& rules, TimePoint begun,
+                          TimePoint at);
 
     /// Oldest first.
     [[nodiscard]] const std::deque<FailoverRecord>& records() const { return records_; }

@@ -37,6 +37,38 @@ class AskedFlow final : public testing::ForwardingFlowApi {
     int code_;
 };
 
+/// Makes and updates no rule while it is told not to.
+class RefusingFlow final : public testing::ForwardingFlowApi {
+  public:
+    RefusingFlow(eswitch::FlowApi& next, const bool& refuses)
+        : ForwardingFlowApi(next), refuses_(refuses) {}
+
+    rte_flow* create(std::uint16_t port, std::uint32_t queue, bool postpone,
+                     rte_flow_template_table* table, const rte_flow_item* items,
+                     std::uint8_t pattern, const rte_flow_action* actions,
+                     std::uint8_t actions_template, void* user_data,
+                     rte_flow_error& error) override {
+        if (refuses_) {
+            rte_flow_error_set(&error, ENOMEM, RTE_FLOW_ERROR_TYPE_UNSPECIFIED, nullptr, "no room");
+            return nullptr;
+        }
+        return ForwardingFlowApi::create(port, queue, postpone, table, items, pattern, actions,
+                                         actions_template, user_data, error);
+    }
+    int update(std::uint16_t port, std::uint32_t queue, bool postpone, rte_flow* rule,
+               const rte_flow_action* actions, std::uint8_t actions_template, void* user_data,
+               rte_flow_error& error) override {
+        if (refuses_)
+            return rte_flow_error_set(&error, ENOMEM, RTE_FLOW_ERROR_TYPE_UNSPECIFIED, nullptr,
+                                      "no room");
+        return ForwardingFlowApi::update(port, queue, postpone, rule, actions, actions_template,
+                                         user_data, error);
+    }
+
+  private:
+    const bool& refuses_;
+};
+
 class CardTest : public ControllerTest {
   protected:
     static config::Settings settings() {
@@ -126,6 +158,48 @@ TEST_F(CardTest, FailoverMovesTheCardsTraffic) {
     EXPECT_EQ(send("pf0vf0", frame(1, 9)).port, card.port("pf1"));
     ASSERT_TRUE(controller->switch_uplink());
     EXPECT_EQ(send("pf0vf0", frame(1, 9)).port, card.port("pf0"));
+}
+
+TEST_F(CardTest, WhatTheCardRefusesInAFailoverIsOnRecordAndHealsInTime) {
+    bool refuses = false;
+    NicBackend backend = card.backend(4);
+    backend.flow = std::make_unique<RefusingFlow>(card.model(), refuses);
+    auto started = Controller::start(settings(), *loop, std::move(backend));
+    ASSERT_TRUE(started) << started.error().message();
+    controller = std::move(*started);
+    ASSERT_TRUE(controller->switch_uplink());
+    const failover::RuleCounts well = controller->failover_history().back().hardware_rules;
+    EXPECT_EQ(well.changed, 3U) << "the next hop, and what comes from either uplink";
+    EXPECT_EQ(well.refused, 0U);
+    refuses = true;
+    ASSERT_TRUE(controller->switch_uplink());
+    EXPECT_EQ(controller->failover_history().back().hardware_rules.refused, 2U);
+    EXPECT_EQ(controller->eswitch().refused, 2U);
+    EXPECT_EQ(send("pf0vf0", frame(1, 9)).fate, Fate::cpu) << "which knows the new uplink";
+    const auto flows = controller->flows({});
+    ASSERT_TRUE(flows);
+    for (const FlowReport& flow : *flows)
+        if (flow.table == "uplink" || flow.table == "from-uplink") {
+            EXPECT_EQ(flow.state, "refused");
+            EXPECT_NE(flow.reason.find("no room"), std::string::npos) << flow.reason;
+        }
+    refuses = false;
+    ASSERT_TRUE(run_until([&] { return send("pf0vf0", frame(1, 9)).fate == Fate::port; }));
+    EXPECT_EQ(send("pf0vf0", frame(1, 9)).port, card.port("pf0"));
+    controller.reset();
+}
+
+TEST_F(CardTest, WhatTheCardDropsWithoutAnUplinkIsCounted) {
+    start_with_card(settings());
+    ASSERT_TRUE(controller->set_uplink("p0", false));
+    ASSERT_TRUE(controller->set_uplink("p1", false));
+    EXPECT_EQ(send("pf0vf0", frame(1, 9)).fate, Fate::drop);
+    EXPECT_EQ(controller->eswitch().dropped_no_active_uplink, 1U);
+    ASSERT_TRUE(controller->set_uplink("p1", true));
+    EXPECT_EQ(controller->eswitch().dropped_no_active_uplink, 1U);
+    EXPECT_EQ(controller->eswitch().dropped_next_hop_unresolved, 0U);
+    controller->clear_counters();
+    EXPECT_EQ(controller->eswitch().dropped_no_active_uplink, 0U);
 }
 
 TEST_F(CardTest, FdbCommandsReachTheCard) {

@@ -23,7 +23,7 @@ class FailoverControlTest : public ::testing::Test {
     }
     FailoverControl::Environment environment() {
         return {.hardware = &hardware,
-                .rules_changed = [this] { return rules; },
+                .rules = [this] { return rules; },
                 .first_packets = [this] { return first_packets; },
                 .drain =
                     [this](auto uplink) {
@@ -36,7 +36,7 @@ class FailoverControlTest : public ::testing::Test {
     const failover::TimePoint start_time = failover::Clock::now();
     fakes::Loop loop;
     fakes::Path path, hardware;
-    std::uint64_t rules = 0;
+    failover::RuleCounts rules;
     datapath::FirstPacketTimes first_packets;
     std::optional<UplinkIndex> drained;
     std::optional<UplinkIndex> active_when_drained;
@@ -256,7 +256,8 @@ TEST_F(FailoverControlTest, ARecordTellsWhatHappenedWhen) {
         return false;
     };
     hardware.refuse = [this](const auto&) {
-        rules += 3;
+        rules.changed += 3;
+        ++rules.refused;
         loop.turn(5ms);
         return false;
     };
@@ -272,7 +273,8 @@ TEST_F(FailoverControlTest, ARecordTellsWhatHappenedWhen) {
     EXPECT_EQ(record.after(Milestone::decided), 2ms);
     EXPECT_EQ(record.after(Milestone::software_switched), 3ms);
     EXPECT_EQ(record.after(Milestone::hardware_updated), 8ms);
-    EXPECT_EQ(record.hardware_rules, 3U);
+    EXPECT_EQ(record.hardware_rules.changed, 3U);
+    EXPECT_EQ(record.hardware_rules.refused, 1U);
     EXPECT_EQ(record.hardware_time, 5ms);
     EXPECT_EQ(record.after(Milestone::announced), 8ms);
     EXPECT_EQ(record.after(Milestone::first_sent), 10ms);

@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Protected tenants whose SAs are in the NICs of both uplinks, before and after a failover.
+#include "net/overhead.h"
 #include "peer_session.h"
 #include "support/fake_nic.h"
 
 #include <cstring>
+#include <map>
+#include <random>
+#include <set>
 
 #include <gmock/gmock.h>
 #include <rte_mbuf.h>
@@ -253,6 +257,45 @@ class InlineIpsecWorkersTest : public InlineIpsecTest {
         rebuild(with_workers({0, 0}));
         begin();
     }
+
+    struct Numbers {
+        std::map<std::uint32_t, std::set<std::uint32_t>> by_spi;
+        std::size_t sent = 0, packets = 0;
+    };
+    /// Of what is on its way by both uplinks. A number that was seen before is a failure.
+    void collect(Numbers& used) {
+        rte_mbuf* packet = nullptr;
+        for (std::size_t by = 0; by < 2; ++by)
+            while (uplink(by).receive_bulk(&packet, 1) == 1) {
+                const auto* const esp = rte_pktmbuf_mtod_offset(packet, const rte_be32_t*,
+                                                                net::ethernet_header_length + 20);
+                const std::uint32_t spi = rte_be_to_cpu_32(esp[0]);
+                const std::uint32_t number = rte_be_to_cpu_32(esp[1]);
+                EXPECT_TRUE(used.by_spi[spi].insert(number).second)
+                    << number << " of " << spi << " again";
+                ++used.packets;
+                rte_pktmbuf_free(packet);
+            }
+    }
+    /// By both workers, some frames of which wait for the other one while the uplink changes.
+    Numbers send_over_failovers() {
+        std::mt19937 random(7);
+        Numbers used;
+        for (unsigned round = 0; round < 200; ++round) {
+            fail_over_to(static_cast<overlay::UplinkIndex>(round % 2));
+            for (unsigned i = random() % 8 + 1; i > 0; --i) {
+                a().send(frame(1, 9));
+                b().send(frame(2, 9));
+                used.sent += 2;
+            }
+            for (unsigned walks = random() % 4; walks > 0; --walks)
+                path().walk(random() % 2);
+            collect(used);
+        }
+        run();
+        collect(used);
+        return used;
+    }
 };
 
 TEST_F(InlineIpsecWorkersTest, WhatWaitedOverAFailoverLeavesAsItWasMarked) {
@@ -274,6 +317,25 @@ TEST_F(InlineIpsecWorkersTest, WhatWaitedOverAFailoverLeavesAsItWasMarked) {
         for (const Octets& packet : packets)
             EXPECT_FALSE(inner_of(through(*opens, packet, path().buffer_pool())).empty());
     EXPECT_EQ(drops(), Drops());
+}
+
+TEST_F(InlineIpsecWorkersTest, NoNumberIsUsedTwiceOverAnyFailovers) {
+    for (const Engine engine : {Engine::inline_crypto, Engine::cpu})
+        for (const std::size_t sas : {1U, 2U}) {
+            rebuild(with_workers({0, 0}));
+            begin();
+            std::vector<std::shared_ptr<ipsec::SaSession>> sessions;
+            for (std::size_t i = 0; i < sas; ++i)
+                sessions.push_back(install({.spi = 0x1001 + static_cast<std::uint32_t>(i)},
+                                           Direction::outbound, engine));
+            ASSERT_TRUE(path().set_outbound_sas(blue, vtep2, sessions));
+            const auto used = send_over_failovers();
+            EXPECT_EQ(used.by_spi.size(), sas);
+            EXPECT_EQ(used.packets, used.sent) << "and none is lost";
+            for (const auto& [spi, numbers] : used.by_spi)
+                EXPECT_EQ(*numbers.rbegin(), numbers.size()) << "nor is one left out";
+            EXPECT_EQ(drops(), Drops());
+        }
 }
 
 TEST_F(InlineIpsecWorkersTest, WhicheverWorkerReceivesTheSasWorkerTakes) {

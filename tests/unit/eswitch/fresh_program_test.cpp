@@ -2,6 +2,7 @@
 // However the rows came to be what they are, and whatever the NIC refused on the way: once it takes
 // everything again, its rules are those of a hardware path that gets the rows at once.
 #include "eswitch_lab.h"
+#include "failover/state_machine.h"
 #include "random_rows.h"
 
 #include <map>
@@ -115,6 +116,49 @@ class FreshProgramTest : public RandomRowsTest, public ::testing::WithParamInter
         return text;
     }
 
+    /// What the path says of itself is what is in the NIC.
+    void expect_true_report() {
+        std::size_t in_hardware = 0;
+        lab_->path().for_each_rule(
+            [&](const eswitch::RuleReport& rule) { in_hardware += rule.in_hardware ? 1 : 0; });
+        EXPECT_EQ(in_hardware, lab_->nic().live_rules());
+        EXPECT_EQ(lab_->path().rule_counts().rules, lab_->nic().live_rules());
+        EXPECT_EQ(lab_->nic().failed_handles(), 0U);
+        EXPECT_EQ(lab_->nic().live_duplicates(), 0U);
+    }
+
+    /// As from cables, switches and operators.
+    std::optional<failover::Switch> random_event() {
+        const auto uplink = static_cast<failover::UplinkIndex>(random_.number(2));
+        const bool up = random_.chance(70);
+        now_ += std::chrono::milliseconds(random_.number(300));
+        switch (random_.number(4)) {
+        case 0:
+            return machine_.link(uplink, up, now_);
+        case 1:
+            return machine_.administrative(uplink, up, now_);
+        case 2:
+            return machine_.request_switch().done;
+        default:
+            return machine_.advance(now_);
+        }
+    }
+    /// Gives the path each uplink that becomes active, and counts what it costs.
+    void random_failovers(unsigned events) {
+        for (; events > 0; --events) {
+            const auto done = random_event();
+            if (!done) continue;
+            const eswitch::InstalledRules::Counts before = lab_->path().rule_counts();
+            put(overlay::UplinkRow{done->to});
+            const eswitch::InstalledRules::Counts& after = lab_->path().rule_counts();
+            ++failovers_;
+            if (failing_ || !lab_->nic().can_update()) continue;
+            EXPECT_LE(after.updated - before.updated, 2U) << "the next hops";
+            EXPECT_LE(after.created - before.created, 1U) << "what comes from the uplink";
+            EXPECT_LE(after.destroyed - before.destroyed, 1U);
+        }
+    }
+
     std::multiset<std::string> fresh_program() {
         EswitchLab fresh;
         EXPECT_TRUE(fresh.path().set_underlay_mac(underlay_mac));
@@ -134,6 +178,12 @@ class FreshProgramTest : public RandomRowsTest, public ::testing::WithParamInter
 
     std::map<std::tuple<std::size_t, std::uint32_t, std::uint64_t>, Row> rows_;
     std::optional<EswitchLab> lab_;
+    failover::StateMachine machine_{{.primary = failover::UplinkIndex{0},
+                                     .preempt = failover::Preempt::always,
+                                     .hold_down_base = std::chrono::milliseconds(100)}};
+    failover::TimePoint now_ = failover::Clock::now();
+    unsigned failovers_ = 0;
+    bool failing_ = false;
 };
 
 TEST_P(FreshProgramTest, OnceTheNicTakesAllItsRulesAreThoseOfAFreshStart) {
@@ -150,6 +200,41 @@ TEST_P(FreshProgramTest, OnceTheNicTakesAllItsRulesAreThoseOfAFreshStart) {
         ASSERT_EQ(lab_->nic().failed_handles(), 0U);
         ASSERT_EQ(lab_->nic().live_duplicates(), 0U);
         ASSERT_EQ(lab_->nic().live_rules(), lab_->path().rule_counts().rules);
+    }
+}
+
+TEST_P(FreshProgramTest, AfterAnyFailoversItsRulesAreThoseOfAFreshStart) {
+    for (unsigned round = 0; round < 10; ++round) {
+        random_failovers(20);
+        random_changes();
+        // Which had its own idea of what is active.
+        put(overlay::UplinkRow{machine_.active()});
+        random_failovers(20);
+        ASSERT_EQ(difference(program(*lab_), fresh_program()), "")
+            << "round " << round << " of seed " << GetParam();
+        expect_true_report();
+    }
+    EXPECT_GT(failovers_, 50U);
+}
+
+TEST_P(FreshProgramTest, WhatIsRefusedInAFailoverIsToldAndHealsByItself) {
+    failing_ = true;
+    for (unsigned round = 0; round < 10; ++round) {
+        fail_at_random(0.3);
+        random_failovers(10);
+        random_changes();
+        put(overlay::UplinkRow{machine_.active()});
+        random_failovers(10);
+        expect_true_report();
+        fail_at_random(0);
+        for (unsigned second = 0; second < 20; ++second)
+            ASSERT_TRUE(lab_->path().retry());
+        ASSERT_EQ(difference(program(*lab_), fresh_program()), "")
+            << "round " << round << " of seed " << GetParam();
+        const auto counts = lab_->path().rule_counts();
+        ASSERT_TRUE(lab_->path().retry());
+        EXPECT_EQ(lab_->path().rule_counts().created, counts.created)
+            << "there is nothing left to ask for";
     }
 }
 

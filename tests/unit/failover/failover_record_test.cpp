@@ -21,14 +21,15 @@ TEST(FailoverHistory, KeepsTheTimelineFromTheEventOn) {
     const auto number = decide(history);
     EXPECT_EQ(number, 1U);
     EXPECT_TRUE(history.reach(number, Milestone::software_switched, start + 7us));
-    EXPECT_TRUE(history.hardware_updated(number, 12, start + 10us, start + 350us));
+    EXPECT_TRUE(history.hardware_updated(number, {12, 2}, start + 10us, start + 350us));
     const FailoverRecord& record = history.records().back();
     EXPECT_EQ(record.what, (Switch{0, 1, Reason::link_down}));
     EXPECT_EQ(record.source, EventSource::kernel);
     EXPECT_EQ(record.after(Milestone::decided), 5us);
     EXPECT_EQ(record.after(Milestone::software_switched), 7us);
     EXPECT_EQ(record.after(Milestone::hardware_updated), 350us);
-    EXPECT_EQ(record.hardware_rules, 12U);
+    EXPECT_EQ(record.hardware_rules.changed, 12U);
+    EXPECT_EQ(record.hardware_rules.refused, 2U);
     EXPECT_EQ(record.hardware_time, 340us);
     EXPECT_EQ(record.after(Milestone::first_sent), std::nullopt);
 }
@@ -40,9 +41,9 @@ TEST(FailoverHistory, TheFirstTimeCountsAndNoneBeforeTheEvent) {
     EXPECT_TRUE(history.reach(number, Milestone::first_received, start + 9us));
     EXPECT_FALSE(history.reach(number, Milestone::first_received, start + 11us));
     EXPECT_EQ(history.records().back().after(Milestone::first_received), 9us);
-    EXPECT_TRUE(history.hardware_updated(number, 1, start, start + 1us));
-    EXPECT_FALSE(history.hardware_updated(number, 2, start, start + 2us));
-    EXPECT_EQ(history.records().back().hardware_rules, 1U);
+    EXPECT_TRUE(history.hardware_updated(number, {1, 0}, start, start + 1us));
+    EXPECT_FALSE(history.hardware_updated(number, {2, 0}, start, start + 2us));
+    EXPECT_EQ(history.records().back().hardware_rules.changed, 1U);
 }
 
 TEST(FailoverHistory, TheOldestMakesRoom) {
