@@ -332,3 +332,42 @@ class TestPrimary:
             hv1.shell.wait_active("p1")
             wait_until(lambda: peer.namespace.run("ping", "-c1", "-W1", hv1.vtep,
                                                   check=False).status == 0, "the vtep answers")
+
+
+class TestRemoval:
+    """An uplink whose device is gone"""
+
+    @pytest.mark.parametrize("ipv6", [False, True], ids=["ipv4", "ipv6"])
+    def test_device_gone(self, ipv6: bool) -> None:
+        """The other uplink takes over for good, and the process ends well.
+
+        Steps:
+            * Delete the interface of the active uplink under the running process.
+            * Make one of the same name, with a cable to the same switch.
+        Verify:
+            * p1 is active, p0 is gone by `show uplink`; pings between the VMs pass.
+            * The new interface is not taken for the old one.
+        """
+        with Lab(ipv6=ipv6) as lab:
+            peer = lab.peer("peer1", 11)
+            hv1 = lab.hypervisor("hv1", 1)
+            hv1.tenant("blue", BLUE, [peer.vtep])
+            near = hv1.vm("blue", "near", 1, "veth")
+            far = peer.vm("far", BLUE, vm_mac(3), vm_addresses(3), [hv1.vtep])
+            lab.start()
+            assert_pings(near, far.ip)
+
+            def uplink() -> dict:
+                return hv1.shell.json("show uplink")["uplinks"][0]
+
+            hv1.namespace.ip("link", "del", "up0")
+            hv1.shell.wait_active("p1")
+            wait_until(lambda: not uplink()["present"], "p0 is gone")
+            assert uplink()["fault"] == "removed"
+            wait_ping(near, far.ip)
+            assert_pings(near, far.ip)
+            lab.switches[0].connect("again", hv1.namespace, "up0", hv1.underlay_mac)
+            assert_pings(near, far.ip)
+            assert not uplink()["present"] and hv1.shell.active_uplink() == "p1"
+            refused = hv1.shell.run("failover switch", check=False)
+            assert refused.status != 0 and "p0: removed" in refused.output
