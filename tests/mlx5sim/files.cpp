@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The C library's functions that take a path: those of the card's files below /sys are led to our
 // tree, all others go on as they came.
+
+// With it, each function of the C library and its twin of 64 bits would be one.
+#undef _FILE_OFFSET_BITS
+
 #include "export.h"
 #include "sysfs.h"
 

@@ -160,13 +160,19 @@ MLX5SIM_EXPORT int ioctl(int socket, unsigned long request, ...) noexcept {
     return interface_request(request, *port, answer);
 }
 
+// Others may have an interface of the same name, which carries the port's packets.
 MLX5SIM_EXPORT unsigned if_nametoindex(const char* name) noexcept {
-    const Port* const port = topology() == nullptr ? nullptr : topology()->find_interface(name);
-    return port != nullptr ? port->ifindex : MLX5SIM_NEXT(if_nametoindex)(name);
+    if (!is_driver(__builtin_return_address(0))) return MLX5SIM_NEXT(if_nametoindex)(name);
+    const Port* const port = topology()->find_interface(name);
+    if (port != nullptr) return port->ifindex;
+    errno = ENODEV;
+    return 0;
 }
 
 MLX5SIM_EXPORT char* if_indextoname(unsigned index, char* name) noexcept {
-    const Port* const port = topology() == nullptr ? nullptr : topology()->find_ifindex(index);
-    if (port == nullptr) return MLX5SIM_NEXT(if_indextoname)(index, name);
-    return std::strncpy(name, port->interface.c_str(), IF_NAMESIZE);
+    if (!is_driver(__builtin_return_address(0))) return MLX5SIM_NEXT(if_indextoname)(index, name);
+    const Port* const port = topology()->find_ifindex(index);
+    if (port != nullptr) return std::strncpy(name, port->interface.c_str(), IF_NAMESIZE);
+    errno = ENXIO;
+    return nullptr;
 }
