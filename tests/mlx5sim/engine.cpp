@@ -6,6 +6,7 @@
 #include "fields.h"
 #include "queues.h"
 #include "steering.h"
+#include "transmit.h"
 
 #include <algorithm>
 #include <array>
@@ -27,6 +28,9 @@ constexpr std::uint8_t operation_no = 0x00, operation_table_access = 0x2c, opera
 constexpr std::uint8_t modifier_entry = 0, modifier_argument = 1;
 /// Of the access to ASO objects.
 constexpr std::uint8_t modifier_meter = 2;
+
+/// By the driver, since the card came up. Under the card's lock.
+Counters::Count sent;
 
 /// The first 16 octets of a work request.
 struct Control {
@@ -108,6 +112,18 @@ void do_aso(const SendQueue& queue, const Control& control) {
     }
 }
 
+// Nothing carries packets yet: what the driver sends is taken apart, as on its way out, and
+// counted.
+void do_send(const SendQueue& queue, const Control& control) {
+    std::vector<std::uint8_t> request(control.segments * std::size_t{16});
+    queue.copy(control.index, 0, request.data(), request.size());
+    for (const Packet& packet : packets_of(request, control.operation)) {
+        ++sent.packets;
+        sent.octets += packet.size();
+        trace("send queue %u: a packet of %zu octets", queue.id, packet.size());
+    }
+}
+
 /// Does one request. False: there is none, or its completion has no room.
 bool do_request(SendQueue& queue) {
     if (!queue.ready || queue.posted() == queue.consumed() || !queue.can_complete()) return false;
@@ -121,6 +137,11 @@ bool do_request(SendQueue& queue) {
         break;
     case operation_aso:
         do_aso(queue, control);
+        break;
+    case operation_send:
+    case operation_segment:
+    case operation_many_packets:
+        do_send(queue, control);
         break;
     default:
         refuse("the operation 0x%x of a work request is not simulated", control.operation);

@@ -111,6 +111,12 @@ MLX5SIM_EXPORT ibv_flow* mlx5dv_create_flow(mlx5dv_flow_matcher* matcher,
     flow.actions.assign(actions, actions + count);
     trace("root table %u, priority %u: a rule of %zu actions",
           static_cast<unsigned>(flow.matcher->table), flow.matcher->priority, count);
+    for (std::size_t at = 0; at + 4 <= flow.value.size(); at += 4)
+        if (load32(flow.matcher->mask.data() + at) != 0)
+            trace("  octet 0x%zx: %08x/%08x", at, load32(flow.value.data() + at),
+                  load32(flow.matcher->mask.data() + at));
+    for (const mlx5dv_flow_action_attr& action : flow.actions)
+        trace("  action %u", static_cast<unsigned>(action.type));
     return &flow.verbs;
 }
 
