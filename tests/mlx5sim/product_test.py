@@ -24,7 +24,8 @@ SKIPPED = 77
 CORES = f"0-{(os.cpu_count() or 1) - 1}"
 LCORES = f"0@{CORES},1@{CORES}"
 SIMULATOR, SALLYPORT, SHELL = (os.path.abspath(path) for path in sys.argv[1:4])
-TOPOLOGIES = Path(__file__).resolve().parent / "topologies"
+FOLDER = Path(__file__).resolve().parent
+TOPOLOGIES, PROGRAMS = FOLDER / "topologies", FOLDER / "programs"
 
 MAIN = """
 eswitch = mlx5
@@ -94,7 +95,8 @@ class Process:
     def __init__(self, folder: Path, topology: str, tenants: int) -> None:
         self.folder = folder
         self.write_config(tenants)
-        environment = {**os.environ, "LD_PRELOAD": SIMULATOR,
+        path = f"{PROGRAMS}:{os.environ['PATH']}"
+        environment = {**os.environ, "PATH": path, "LD_PRELOAD": SIMULATOR,
                        "MLX5SIM_TOPOLOGY": str(TOPOLOGIES / f"{topology}.conf")}
         self.log_file = folder / "log"
         with self.log_file.open("w") as log:
@@ -111,7 +113,7 @@ class Process:
             values = {"number": number, "vni": number + 1, "high": number >> 8,
                       "low": number & 255, "rate": "rate = 100M" if number == 1 else ""}
             text = TENANT.format(**values)
-            if number < 4:
+            if number < 8:
                 text += VM_PORT.format(**values)
             (self.folder / "tenants.d" / f"t{number}.conf").write_text(text)
 
@@ -202,13 +204,20 @@ class TestProduct(unittest.TestCase):
         self.assertIn(sentence, process.log())
 
     def test_multiport_off(self) -> None:
-        self.refuses("multiport-off", "esw_multiport")
+        self.refuses("multiport-off", "esw_multiport is off on p0 (0000:03:00.0)")
 
     def test_old_firmware(self) -> None:
         self.refuses("old-firmware", "firmware 22.35.1012 of p0 (0000:03:00.0) has no multiport")
 
     def test_second_port_lost(self) -> None:
         self.refuses("second-port-lost", "made no port for the uplink p1")
+
+    def test_switchdev_off(self) -> None:
+        self.refuses("switchdev-off", "p0 (0000:03:00.0) is in legacy E-Switch mode")
+
+    def test_few_rules(self) -> None:
+        """The tables do not fit, and the driver's words say which."""
+        self.refuses("few-rules", "the NIC refuses the size or group of table")
 
     def test_few_counters(self) -> None:
         """The driver would crash on it: asked for more than there are, it cannot close the port."""

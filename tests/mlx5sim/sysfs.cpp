@@ -82,7 +82,7 @@ class Tree {
             write(device / "numa_node", "0");
             write(device / "resource", resources());
             write(device / "sriov_totalvfs", "127");
-            write(device / "sriov_numvfs", std::to_string(vfs(pf)));
+            write(device / "sriov_numvfs", std::to_string(topology_.vfs[pf]));
             write(device / "uevent", "DRIVER=mlx5_core\nPCI_SLOT_NAME=" + topology_.pci_of(pf));
             write(root_ / "sys/bus/pci/drivers/mlx5_core/module", "");
             fs::create_symlink("../../drivers/mlx5_core", device / "driver");
@@ -109,13 +109,6 @@ class Tree {
             write(netdev / "ifindex", std::to_string(port.ifindex));
             write(netdev / "device/uevent", "PCI_SLOT_NAME=" + topology_.pci_of(port.pf));
         }
-    }
-
-    unsigned vfs(unsigned pf) const {
-        unsigned count = 0;
-        for (const Port& port : topology_.ports)
-            if (port.pf == pf && port.vf) ++count;
-        return count;
     }
 
     const Topology& topology_;

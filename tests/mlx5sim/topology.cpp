@@ -45,7 +45,6 @@ struct Setting {
 struct Draft {
     Topology topology;
     unsigned uplinks = 2;
-    std::array<unsigned, 2> vfs{4, 0};
     std::map<std::string, std::string> interfaces, attachments;
 };
 
@@ -55,8 +54,8 @@ const std::map<std::string, Setter>& setters() {
     static const std::map<std::string, Setter> table{
         {"pci", [](Draft& d, const Setting& s) { d.topology.pci = s.value; }},
         {"uplinks", [](Draft& d, const Setting& s) { d.uplinks = s.number(); }},
-        {"pf0.vfs", [](Draft& d, const Setting& s) { d.vfs[0] = s.number(); }},
-        {"pf1.vfs", [](Draft& d, const Setting& s) { d.vfs[1] = s.number(); }},
+        {"pf0.vfs", [](Draft& d, const Setting& s) { d.topology.vfs[0] = s.number(); }},
+        {"pf1.vfs", [](Draft& d, const Setting& s) { d.topology.vfs[1] = s.number(); }},
         {"firmware",
          [](Draft& d, const Setting& s) { d.topology.capabilities.firmware = s.value; }},
         {"multiport",
@@ -156,7 +155,7 @@ void add_ports(Draft& draft) {
         ports.push_back(make_port(draft, pf, std::nullopt, ports.size() + 1));
     if (!draft.topology.capabilities.switchdev) return;
     for (unsigned pf = 0; pf < pfs; ++pf)
-        for (unsigned vf = 0; vf < draft.vfs[pf]; ++vf)
+        for (unsigned vf = 0; vf < draft.topology.vfs[pf]; ++vf)
             ports.push_back(make_port(draft, pf, vf, ports.size() + 1));
 }
 
