@@ -3,6 +3,7 @@
 // find in the context's table.
 #include "device.h"
 
+#include "control.h"
 #include "engine.h"
 #include "export.h"
 #include "topology.h"
@@ -143,6 +144,7 @@ namespace {
 
 ibv_context* open_device() {
     start_engine();
+    start_control();
     return (new Context)->verbs();
 }
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import tempfile
@@ -96,7 +97,8 @@ class Process:
         self.folder = folder
         self.write_config(tenants)
         path = f"{PROGRAMS}:{os.environ['PATH']}"
-        environment = {**os.environ, "PATH": path, "LD_PRELOAD": SIMULATOR,
+        self.control = folder / "control"
+        environment = {**os.environ, "PATH": path, "MLX5SIM_CONTROL": str(self.control), "LD_PRELOAD": SIMULATOR,
                        "MLX5SIM_TOPOLOGY": str(TOPOLOGIES / f"{topology}.conf")}
         self.log_file = folder / "log"
         with self.log_file.open("w") as log:
@@ -134,6 +136,11 @@ class Process:
                                  *command.split(), "json"],
                                 check=True, capture_output=True, text=True)
         return json.loads(answer.stdout)
+
+    def command(self, text: str) -> None:
+        """To the card."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+            sender.sendto(text.encode(), str(self.control))
 
     def stop(self) -> int:
         self.process.terminate()
@@ -196,6 +203,37 @@ class TestProduct(unittest.TestCase):
         self.assertEqual({rule["state"] for rule in rules}, {"hardware"})
         self.assertGreater(after["updated"], before["updated"])
         self.assertLess(after["updated"] - before["updated"], 10)
+        self.assertEqual(process.stop(), 0, process.log())
+
+    def test_failed_rules(self) -> None:
+        """What the NIC will not take stays in software with a reason, and comes in when it can."""
+        process = self.start("complete")
+        process.wait_until_ready()
+        before = len(process.shell("show flow"))
+        process.command("fail-entries always")
+        time.sleep(0.2)
+        shell = [SHELL, "--socket", str(process.folder / "shell")]
+        mac = "02:03:00:00:00:01"
+        subprocess.run([*shell, *f"fdb add t0 {mac} vtep 192.0.2.2".split()], check=True)
+        row = next(row for row in process.shell("show fdb") if row["mac"] == mac)
+        self.assertFalse(row["in_hardware"], row)
+        self.assertTrue(row["why_in_software"], row)
+        process.command("fail-entries 0")
+        time.sleep(0.2)
+        subprocess.run([*shell, *f"fdb del t0 {mac}".split()], check=True)
+        subprocess.run([*shell, *f"fdb add t0 {mac} vtep 192.0.2.2".split()], check=True)
+        row = next(row for row in process.shell("show fdb") if row["mac"] == mac)
+        self.assertTrue(row["in_hardware"], row)
+        self.assertEqual(process.shell("show eswitch")["stranded"], 0)
+        self.assertEqual(len(process.shell("show flow")), before + 2)
+        self.assertEqual(process.stop(), 0, process.log())
+
+    def test_removed(self) -> None:
+        """The card says that it is gone: the process lives to be stopped, and leaves nothing."""
+        process = self.start("complete")
+        process.wait_until_ready()
+        process.command("remove-device")
+        process.shell("show eswitch")
         self.assertEqual(process.stop(), 0, process.log())
 
     def refuses(self, topology: str, sentence: str) -> None:
