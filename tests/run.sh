@@ -244,6 +244,8 @@ run_debian13() {
     else
         [ $status -eq 0 ] || tail -n 60 "$log"
         add_junit "unit tests (Debian 13)" $status "$build/report.xml"
+        [ ! -f "$build/mlx5sim.xml" ] ||
+            add_junit "mlx5 driver on a simulated card" $status "$build/mlx5sim.xml"
     fi
     rm -f "$log"
 }

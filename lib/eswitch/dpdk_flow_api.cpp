@@ -41,6 +41,15 @@ int to_flow_error(int code, const rte_mtr_error& from, rte_flow_error& error) {
     return code;
 }
 
+int check_counters(std::uint16_t port, std::uint32_t wanted, rte_flow_error& error) {
+    rte_flow_port_info info{};
+    rte_flow_queue_info queue{};
+    if (const int code = rte_flow_info_get(port, &info, &queue, &error); code != 0) return code;
+    if (wanted <= info.max_nb_counters) return 0;
+    return rte_flow_error_set(&error, ENOSPC, RTE_FLOW_ERROR_TYPE_UNSPECIFIED, nullptr,
+                              "the NIC has fewer counters");
+}
+
 class DpdkFlowApi final : public FlowApi {
   public:
     int pick_transfer_proxy(std::uint16_t port, std::uint16_t& proxy,
@@ -50,6 +59,9 @@ class DpdkFlowApi final : public FlowApi {
 
     int configure(std::uint16_t port, const rte_flow_port_attr& attributes, std::uint16_t queues,
                   std::uint32_t queue_size, rte_flow_error& error) override {
+        // Told so by configure(), mlx5 would fall over the rest when the port is closed.
+        if (const int code = check_counters(port, attributes.nb_counters, error); code != 0)
+            return code;
         const rte_flow_queue_attr queue{.size = queue_size};
         const std::vector<const rte_flow_queue_attr*> all(queues, &queue);
         return rte_flow_configure(port, &attributes, queues,

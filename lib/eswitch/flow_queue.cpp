@@ -24,8 +24,7 @@ std::uint64_t to_operation(const void* user_data) {
 
 } // namespace
 
-FlowQueue::FlowQueue(FlowApi& flow, const Pipeline& pipeline, const Options& options,
-                     Finished finished)
+FlowQueue::FlowQueue(FlowApi& flow, Pipeline& pipeline, const Options& options, Finished finished)
     : flow_(flow), pipeline_(pipeline), options_(options), finished_(std::move(finished)) {}
 
 std::string FlowQueue::create(const RuleSpec& spec, std::uint64_t operation, rte_flow*& rule) {
@@ -36,10 +35,12 @@ std::string FlowQueue::create(const RuleSpec& spec, std::uint64_t operation, rte
     at.write_actions(actions, spec.actions, spec.effect);
     const rte_flow_item* const items = pattern.for_rule();
     const rte_flow_action* const list = actions.actions();
+    const auto table = pipeline_.table(spec.stage, spec.pattern);
+    if (!table) return table.error().message();
     return submit([&](rte_flow_error& error) {
-        rule =
-            flow_.create(pipeline_.proxy(), options_.queue, true, pipeline_.table(spec.stage),
-                         items, spec.pattern, list, spec.actions, to_user_data(operation), error);
+        constexpr std::uint8_t only_pattern = 0;
+        rule = flow_.create(pipeline_.proxy(), options_.queue, true, *table, items, only_pattern,
+                            list, spec.actions, to_user_data(operation), error);
         return rule != nullptr ? 0 : -rte_errno;
     });
 }

@@ -31,7 +31,7 @@ class FlowQueue {
     using Finished = std::function<void(std::uint64_t operation, bool success)>;
 
     /// @param flow, pipeline must outlive the queue
-    FlowQueue(FlowApi& flow, const Pipeline& pipeline, const Options& options, Finished finished);
+    FlowQueue(FlowApi& flow, Pipeline& pipeline, const Options& options, Finished finished);
 
     /// The three return what the driver says against an operation at once; empty: accepted, and
     /// finished() will be called with @p operation.
@@ -62,7 +62,7 @@ class FlowQueue {
     void die(std::string reason);
 
     FlowApi& flow_;
-    const Pipeline& pipeline_;
+    Pipeline& pipeline_;
     Options options_;
     Finished finished_;
     std::uint32_t in_flight_ = 0;

@@ -61,8 +61,7 @@ std::uint64_t digest_effect(const RuleSpec& spec) {
 
 } // namespace
 
-InstalledRules::InstalledRules(FlowApi& flow, const Pipeline& pipeline,
-                               const FlowQueue::Options& options)
+InstalledRules::InstalledRules(FlowApi& flow, Pipeline& pipeline, const FlowQueue::Options& options)
     : flow_(flow), pipeline_(pipeline),
       queue_(flow, pipeline, options, [this](std::uint64_t operation, bool success) {
           finished(static_cast<RuleId>(operation), success);

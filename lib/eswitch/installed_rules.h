@@ -46,7 +46,7 @@ class InstalledRules {
     };
 
     /// @param flow, pipeline must outlive the object
-    InstalledRules(FlowApi& flow, const Pipeline& pipeline, const FlowQueue::Options& options);
+    InstalledRules(FlowApi& flow, Pipeline& pipeline, const FlowQueue::Options& options);
     /// All must have been retired and broken.
     ~InstalledRules() = default;
     InstalledRules(const InstalledRules&) = delete;
@@ -110,7 +110,7 @@ class InstalledRules {
     void finished(RuleId id, bool success);
 
     FlowApi& flow_;
-    const Pipeline& pipeline_;
+    Pipeline& pipeline_;
     FlowQueue queue_;
     std::vector<Rule> rules_;
     std::vector<RuleId> unused_;

@@ -34,4 +34,20 @@ StageSizes stage_sizes(const Settings& settings) {
     return sizes;
 }
 
+std::uint32_t rules_of_pattern(StageId id, const StageSizes& sizes) {
+    const std::uint32_t all = sizes[static_cast<std::size_t>(id)];
+    switch (id) {
+    case StageId::encapsulable:
+    case StageId::fits:
+        return all / length_patterns;
+    // A station for IPv4 and for IPv6; a vm port for both colours.
+    case StageId::deliver:
+    case StageId::police:
+        return all / 2;
+    // One pattern, or rows that may all be of one kind.
+    default:
+        return all;
+    }
+}
+
 } // namespace sallyport::eswitch

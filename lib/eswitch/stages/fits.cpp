@@ -51,8 +51,10 @@ const Stage encapsulable_stage{"encapsulable",
                                length_patterns,
                                1,
                                write_encapsulable_pattern,
-                               write_marking_actions};
+                               write_marking_actions,
+                               true};
 const Stage fits_stage{
-    "fits", group::length, 1, Origin::vport, length_patterns, 1, write_fits_pattern, write_actions};
+    "fits",        group::length, 1, Origin::vport, length_patterns, 1, write_fits_pattern,
+    write_actions, true};
 
 } // namespace sallyport::eswitch

@@ -46,6 +46,9 @@ struct Stage {
     void (*write_pattern)(PatternBuilder& out, std::uint8_t pattern, const RuleMatch& match,
                           const PipelineSettings& settings);
     void (*write_actions)(ActionsBuilder& out, std::uint8_t actions, const RuleEffect& effect);
+    /// A pattern's table is made when its first rule is: each that is there costs every packet a
+    /// look, and few of these patterns are in use at a time.
+    bool tables_on_demand = false;
 };
 
 extern const Stage from_uplink_stage;

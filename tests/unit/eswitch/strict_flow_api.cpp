@@ -317,6 +317,12 @@ Verdict StrictFlowApi::check_templates(const StrictTable& table) const {
     }
     if (!use.fits(options_.full_width_match))
         return refuse(E2BIG, "no match definer holds all pattern templates of the table");
+    const auto differs = [&](const StrictPattern* pattern) {
+        return !same_masks(pattern->items.items(), table.patterns.front()->items.items());
+    };
+    if (!options_.generated_rules
+        && std::any_of(table.patterns.begin(), table.patterns.end(), differs))
+        return refuse(ENOTSUP, "pattern templates of one table must have the same masks");
     for (const StrictActions* actions : table.actions)
         if (Verdict verdict =
                 check_direction(actions->content, table.attributes.origin, surroundings()))

@@ -26,6 +26,8 @@ struct StrictOptions {
     bool ipv4_ihl = true;
     /// Nine words anywhere in the match key: NICs newer than ConnectX-6.
     bool full_width_match = false;
+    /// The firmware writes rules itself, by a command for each. Else a table has one mask.
+    bool generated_rules = false;
 
     /// Drivers before 23.07 have no update.
     bool can_update = true;

@@ -308,13 +308,29 @@ bool has_item(std::span<const rte_flow_item> pattern, rte_flow_item_type type) {
                        [type](const rte_flow_item& item) { return item.type == type; });
 }
 
+namespace {
+
+// Behind the index of a TAG there is padding, of any value.
+std::size_t matched_size(rte_flow_item_type type) {
+    return type == RTE_FLOW_ITEM_TYPE_TAG ? offsetof(rte_flow_item_tag, index) + 1
+                                          : item_size(type);
+}
+
+bool same_mask(const rte_flow_item& one, const rte_flow_item& other) {
+    if (one.type != other.type || (one.mask == nullptr) != (other.mask == nullptr)) return false;
+    return one.mask == nullptr || std::memcmp(one.mask, other.mask, matched_size(one.type)) == 0;
+}
+
+} // namespace
+
+bool same_masks(std::span<const rte_flow_item> one, std::span<const rte_flow_item> other) {
+    return std::equal(one.begin(), one.end(), other.begin(), other.end(), same_mask);
+}
+
 std::string key_of(std::span<const rte_flow_item> pattern, const rte_flow_item* items) {
     std::string key;
     for (std::size_t i = 0; i < pattern.size(); ++i) {
-        // Behind the index there is padding, of any value.
-        const std::size_t size = pattern[i].type == RTE_FLOW_ITEM_TYPE_TAG
-                                     ? offsetof(rte_flow_item_tag, index) + 1
-                                     : item_size(pattern[i].type);
+        const std::size_t size = matched_size(pattern[i].type);
         const auto* mask = static_cast<const std::uint8_t*>(pattern[i].mask);
         const auto* spec = static_cast<const std::uint8_t*>(items[i].spec);
         for (std::size_t octet = 0; mask != nullptr && octet < size; ++octet)

@@ -22,6 +22,9 @@ Verdict check_rule_pattern(std::span<const rte_flow_item> pattern, const rte_flo
 
 bool has_item(std::span<const rte_flow_item> pattern, rte_flow_item_type type);
 
+/// Whether two templates have the same items, and match the same bits of them.
+bool same_masks(std::span<const rte_flow_item> one, std::span<const rte_flow_item> other);
+
 /// What a rule matches, as octets: equal for rules that match the same.
 std::string key_of(std::span<const rte_flow_item> pattern, const rte_flow_item* items);
 

@@ -308,5 +308,17 @@ TEST_F(StrictPatternsTest, AllPatternsOfATableShareOneKey) {
               nullptr);
 }
 
+// As seen with the driver of DPDK 24.11.4: it would have the firmware generate each rule.
+TEST_F(StrictPatternsTest, PatternsOfATableHaveOneMask) {
+    const std::array patterns{make(TestPattern().tag(1).ethernet()), make(TestPattern().tag(1))};
+    TestActions drop;
+    const std::array sets{make(drop.drop())};
+    const TableAttributes attributes{.group = 1, .rules = 1};
+    EXPECT_EQ(api().create_table(proxy, attributes, patterns, sets, error), nullptr);
+    EXPECT_EQ(rte_errno, ENOTSUP);
+    EXPECT_NE(api().create_table(proxy, attributes, std::span(patterns).first(1), sets, error),
+              nullptr);
+}
+
 } // namespace
 } // namespace sallyport::eswitch

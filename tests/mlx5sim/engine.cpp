@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "engine.h"
+
+#include "caps.h"
+#include "export.h"
+#include "fields.h"
+#include "queues.h"
+#include "steering.h"
+#include "transmit.h"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include <pthread.h>
+#include <sys/mman.h>
+
+namespace mlx5sim {
+
+namespace {
+
+/// Operations of work requests.
+constexpr std::uint8_t operation_no = 0x00, operation_table_access = 0x2c, operation_aso = 0x2d;
+/// Of the access to tables: an entry, arguments.
+constexpr std::uint8_t modifier_entry = 0, modifier_argument = 1;
+/// Of the access to ASO objects.
+constexpr std::uint8_t modifier_meter = 2;
+
+/// By the driver, since the card came up. Under the card's lock.
+Counters::Count sent;
+
+/// The first 16 octets of a work request.
+struct Control {
+    std::uint8_t operation = 0, modifier = 0;
+    std::uint16_t index = 0;
+    /// In units of 16 octets, this segment included.
+    unsigned segments = 0;
+    bool completes = false;
+    std::uint32_t immediate = 0;
+
+    Control(const SendQueue& queue, std::uint16_t at) {
+        std::array<std::uint8_t, 16> octets{};
+        queue.copy(at, 0, octets.data(), octets.size());
+        modifier = octets[0];
+        index = at;
+        operation = octets[3];
+        segments = octets[7] & 0x3f;
+        constexpr std::uint8_t completion_mask = 0x0c, always = 0x08;
+        completes = (octets[11] & completion_mask) == always;
+        immediate = load32(octets.data() + 12);
+    }
+    unsigned units() const { return std::max(1U, (segments + 3) / 4); }
+};
+
+bool do_table_access(const SendQueue& queue, const Control& control) {
+    std::array<std::uint8_t, 48> table{};
+    std::array<std::uint8_t, 64> data{};
+    queue.copy(control.index, 16, table.data(), table.size());
+    queue.copy(control.index, 64, data.data(), data.size());
+    switch (control.modifier) {
+    case modifier_entry:
+        return write_entry(control.immediate, table, data);
+    case modifier_argument:
+        return write_argument(control.immediate, data);
+    default:
+        refuse("TBL_ACCESS: the modifier %u is not simulated", control.modifier);
+    }
+}
+
+// Reads four counters, each two words of 64 bits, to where the request says.
+void read_counters(std::uint32_t group, std::uint8_t* to) {
+    const std::uint32_t first = group * 4;
+    for (const auto& [id, counters] : Counters::all()) {
+        if (first < id || first - id >= counters->list.size()) continue;
+        for (std::uint32_t i = 0; i < 4; ++i) {
+            const Counters::Count& count = counters->list[first - id + i];
+            set(to + 16 * i, Field{0, 64}, count.packets);
+            set(to + 16 * i, Field{64, 64}, count.octets);
+        }
+        return;
+    }
+    refuse("ACCESS_ASO: there is no counter %u", first);
+}
+
+void write_meter(std::uint32_t object, std::span<const std::uint8_t, 64> data) {
+    for (const auto& [id, meters] : Meters::all()) {
+        const std::uint32_t first = (object - id) * 2;
+        if (object < id || first + 1 >= meters->list.size()) continue;
+        std::copy_n(data.data(), 32, meters->list[first].begin());
+        std::copy_n(data.data() + 32, 32, meters->list[first + 1].begin());
+        return;
+    }
+    refuse("ACCESS_ASO: there is no meter %u", object);
+}
+
+void do_aso(const SendQueue& queue, const Control& control) {
+    std::array<std::uint8_t, 48> aso{};
+    std::array<std::uint8_t, 64> data{};
+    queue.copy(control.index, 16, aso.data(), aso.size());
+    queue.copy(control.index, 64, data.data(), data.size());
+    const std::uint64_t address = get(aso.data(), Field{0, 64}) & ~std::uint64_t{1};
+    switch (control.modifier) {
+    case counter_access_operation:
+        return read_counters(control.immediate, reinterpret_cast<std::uint8_t*>(address));
+    case modifier_meter:
+        return write_meter(control.immediate, data);
+    default:
+        refuse("ACCESS_ASO: the modifier %u is not simulated", control.modifier);
+    }
+}
+
+// Nothing carries packets yet: what the driver sends is taken apart, as on its way out, and
+// counted.
+void do_send(const SendQueue& queue, const Control& control) {
+    std::vector<std::uint8_t> request(control.segments * std::size_t{16});
+    queue.copy(control.index, 0, request.data(), request.size());
+    for (const Packet& packet : packets_of(request, control.operation)) {
+        ++sent.packets;
+        sent.octets += packet.size();
+        trace("send queue %u: a packet of %zu octets", queue.id, packet.size());
+    }
+}
+
+/// Does one request. False: there is none, or its completion has no room.
+bool do_request(SendQueue& queue) {
+    if (!queue.ready || queue.posted() == queue.consumed() || !queue.can_complete()) return false;
+    const Control control(queue, queue.consumed());
+    bool done = true;
+    switch (control.operation) {
+    case operation_no:
+        break;
+    case operation_table_access:
+        done = do_table_access(queue, control);
+        break;
+    case operation_aso:
+        do_aso(queue, control);
+        break;
+    case operation_send:
+    case operation_segment:
+    case operation_many_packets:
+        do_send(queue, control);
+        break;
+    default:
+        refuse("the operation 0x%x of a work request is not simulated", control.operation);
+    }
+    queue.consume(control.units());
+    if (control.completes || !done) queue.complete(control.index, !done);
+    return true;
+}
+
+unsigned do_requests() {
+    constexpr unsigned burst = 64;
+    unsigned done = 0;
+    const std::lock_guard guard(card_lock());
+    for (const auto& [id, queue] : SendQueue::all())
+        for (unsigned i = 0; i < burst && do_request(*queue); ++i)
+            ++done;
+    return done;
+}
+
+// The longer nothing comes, the longer the nap: an idle card is to cost no processor.
+void run() {
+    using namespace std::chrono_literals;
+    constexpr auto longest = 1000us;
+    auto nap = 0us;
+    for (;;) {
+        if (do_requests() > 0) {
+            nap = 0us;
+            continue;
+        }
+        nap = std::min(nap + 5us, std::chrono::microseconds(longest));
+        std::this_thread::sleep_for(nap);
+    }
+}
+
+} // namespace
+
+void start_engine() {
+    static std::once_flag once;
+    std::call_once(once, [] {
+        std::thread thread(run);
+        pthread_setname_np(thread.native_handle(), "mlx5sim");
+        thread.detach();
+    });
+}
+
+} // namespace mlx5sim
+
+using namespace mlx5sim;
+
+// EAL gives its memory back at the end of a process whether queues stand in it or not.
+MLX5SIM_EXPORT int munmap(void* address, std::size_t size) noexcept {
+    const auto* const start = static_cast<const std::uint8_t*>(address);
+    const auto lies_in = [&](const std::uint8_t* at) { return at >= start && at < start + size; };
+    {
+        const std::lock_guard guard(card_lock());
+        for (const auto& [id, queue] : SendQueue::all())
+            if (lies_in(queue->buffer().data()) || lies_in(queue->doorbell())) queue->ready = false;
+    }
+    return MLX5SIM_NEXT(munmap)(address, size);
+}

@@ -1,0 +1,267 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""Sallyport itself on the simulated card, under the real mlx5 driver.
+
+    product_test.py SIMULATOR SALLYPORT SHELL CASE
+
+CASE is a test of TestProduct. Runs in a network namespace of its own, which needs root; exit status
+77 where there is none.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+from pathlib import Path
+from typing import Any
+
+SKIPPED = 77
+CORES = f"0-{(os.cpu_count() or 1) - 1}"
+LCORES = f"0@{CORES},1@{CORES}"
+SIMULATOR, SALLYPORT, SHELL = (os.path.abspath(path) for path in sys.argv[1:4])
+FOLDER = Path(__file__).resolve().parent
+TOPOLOGIES, PROGRAMS = FOLDER / "topologies", FOLDER / "programs"
+
+MAIN = """
+eswitch = mlx5
+[eswitch]
+pci = 0000:03:00.0
+[shell]
+socket = {folder}/shell
+[underlay]
+mtu = 1600
+host_port = sallyport0
+address = 192.0.2.1/24
+nexthop = 192.0.2.2 02:00:00:00:00:02
+[uplink.p0]
+device = pf0
+interface = simp0
+[uplink.p1]
+device = pf1
+interface = simp1
+[failover]
+primary = p0
+[tenants]
+directory = tenants.d
+"""
+
+TENANT = """
+name = t{number}
+vni = {vni}
+local_vtep = 192.0.2.1
+remote_vtep = 192.0.2.2
+mtu = 1500
+fdb = 02:01:{high:02x}:{low:02x}:00:01 vtep 192.0.2.2
+"""
+
+# The first tenants have a VF each.
+VM_PORT = """
+fdb = 02:02:{high:02x}:{low:02x}:00:01 port vm{number}
+[vm_port.vm{number}]
+device = pf0vf{number}
+mac = 02:02:{high:02x}:{low:02x}:00:01
+{rate}
+"""
+
+
+def run(*command: str) -> None:
+    subprocess.run(command, check=True)
+
+
+def enter_namespace() -> None:
+    """A new network namespace with the interfaces that stand for the uplinks' netdevs."""
+    if os.geteuid() != 0:
+        print("skipped: needs root, for a network namespace")
+        sys.exit(SKIPPED)
+    if os.environ.get("MLX5SIM_INSIDE") is None:
+        os.environ["MLX5SIM_INSIDE"] = "1"
+        os.execvp("unshare", ["unshare", "--net", sys.executable, *sys.argv])
+    run("ip", "link", "set", "lo", "up")
+    for port in ("simp0", "simp1"):
+        run("ip", "link", "add", port, "mtu", "1600", "type", "veth", "peer", "name",
+            f"{port}-far", "mtu", "1600")
+        for end in (port, f"{port}-far"):
+            run("ip", "link", "set", end, "up")
+
+
+class Process:
+    """Sallyport with a folder of its own, started on a card of the given topology."""
+
+    def __init__(self, folder: Path, topology: str, tenants: int) -> None:
+        self.folder = folder
+        self.write_config(tenants)
+        path = f"{PROGRAMS}:{os.environ['PATH']}"
+        self.control = folder / "control"
+        environment = {**os.environ, "PATH": path, "MLX5SIM_CONTROL": str(self.control), "LD_PRELOAD": SIMULATOR,
+                       "MLX5SIM_TOPOLOGY": str(TOPOLOGIES / f"{topology}.conf")}
+        self.log_file = folder / "log"
+        with self.log_file.open("w") as log:
+            self.process = subprocess.Popen(
+                [SALLYPORT, "--no-huge", "-m", "1024", "--no-telemetry", "--lcores", LCORES,
+                 f"--file-prefix=mlx5sim{os.getpid()}", "-a", "0000:00:00.0", "--",
+                 "--config", str(folder / "main.conf")],
+                env=environment, stdout=log, stderr=subprocess.STDOUT)
+
+    def write_config(self, tenants: int) -> None:
+        (self.folder / "main.conf").write_text(MAIN.format(folder=self.folder))
+        (self.folder / "tenants.d").mkdir()
+        for number in range(tenants):
+            values = {"number": number, "vni": number + 1, "high": number >> 8,
+                      "low": number & 255, "rate": "rate = 100M" if number == 1 else ""}
+            text = TENANT.format(**values)
+            if number < 8:
+                text += VM_PORT.format(**values)
+            (self.folder / "tenants.d" / f"t{number}.conf").write_text(text)
+
+    def log(self) -> str:
+        return self.log_file.read_text()
+
+    def wait_until_ready(self, seconds: float = 120) -> None:
+        deadline = time.monotonic() + seconds
+        while "is ready" not in self.log():
+            if self.process.poll() is not None:
+                raise AssertionError(f"ended with {self.process.returncode}:\n{self.log()}")
+            if time.monotonic() > deadline:
+                raise AssertionError(f"not ready in {seconds} s:\n{self.log()}")
+            time.sleep(0.05)
+
+    def shell(self, command: str) -> Any:
+        answer = subprocess.run([SHELL, "--socket", str(self.folder / "shell"),
+                                 *command.split(), "json"],
+                                check=True, capture_output=True, text=True)
+        return json.loads(answer.stdout)
+
+    def command(self, text: str) -> None:
+        """To the card."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+            sender.sendto(text.encode(), str(self.control))
+
+    def stop(self) -> int:
+        self.process.terminate()
+        return self.wait()
+
+    def wait(self) -> int:
+        return self.process.wait(60)
+
+
+class TestProduct(unittest.TestCase):
+    def start(self, topology: str, tenants: int = 1) -> Process:
+        folder = tempfile.TemporaryDirectory(prefix="mlx5sim-")
+        self.addCleanup(folder.cleanup)
+        process = Process(Path(folder.name), topology, tenants)
+        self.addCleanup(process.process.kill)
+        return process
+
+    def accepts_all_rules(self, tenants: int) -> None:
+        process = self.start("complete", tenants)
+        process.wait_until_ready()
+        rules = process.shell("show flow")
+        refused = [rule for rule in rules if rule["state"] != "hardware"]
+        self.assertEqual(refused, [])
+        used = {rule["table"] for rule in rules}
+        self.assertLessEqual({"from-uplink", "from-vm", "terminate-ipv4", "peer", "encapsulable",
+                              "fits", "remote-station", "vm-station", "deliver", "own-station",
+                              "fdb", "uplink"}, used)
+        self.assertGreaterEqual(len(rules), 4 * tenants)
+        # 97 would say that the driver left something of the card behind.
+        self.assertEqual(process.stop(), 0, process.log())
+
+    def test_one_tenant(self) -> None:
+        """Every table of the program holds a rule, in the driver's eyes too, and all go away."""
+        self.accepts_all_rules(1)
+
+    def test_hundred_tenants(self) -> None:
+        self.accepts_all_rules(100)
+
+    def test_most_tenants(self) -> None:
+        self.accepts_all_rules(4096)
+
+    def test_rate_limit(self) -> None:
+        """The second tenant's VM has a rate limit: a meter, and the rules that look at colours."""
+        process = self.start("complete", 2)
+        process.wait_until_ready()
+        rules = process.shell("show flow")
+        self.assertIn("police", {rule["table"] for rule in rules})
+        self.assertEqual({rule["state"] for rule in rules}, {"hardware"})
+        self.assertEqual(process.stop(), 0, process.log())
+
+    def test_failover(self) -> None:
+        """The way out moves by updates of the rules that name an uplink, and back."""
+        process = self.start("complete", 100)
+        process.wait_until_ready()
+        before = process.shell("show eswitch")
+        subprocess.run([SHELL, "--socket", str(process.folder / "shell"), "failover", "switch"],
+                       check=True)
+        after = process.shell("show eswitch")
+        rules = process.shell("show flow")
+        self.assertEqual({rule["state"] for rule in rules}, {"hardware"})
+        self.assertGreater(after["updated"], before["updated"])
+        self.assertLess(after["updated"] - before["updated"], 10)
+        self.assertEqual(process.stop(), 0, process.log())
+
+    def test_failed_rules(self) -> None:
+        """What the NIC will not take stays in software with a reason, and comes in when it can."""
+        process = self.start("complete")
+        process.wait_until_ready()
+        before = len(process.shell("show flow"))
+        process.command("fail-entries always")
+        time.sleep(0.2)
+        shell = [SHELL, "--socket", str(process.folder / "shell")]
+        mac = "02:03:00:00:00:01"
+        subprocess.run([*shell, *f"fdb add t0 {mac} vtep 192.0.2.2".split()], check=True)
+        row = next(row for row in process.shell("show fdb") if row["mac"] == mac)
+        self.assertFalse(row["in_hardware"], row)
+        self.assertTrue(row["why_in_software"], row)
+        process.command("fail-entries 0")
+        time.sleep(0.2)
+        subprocess.run([*shell, *f"fdb del t0 {mac}".split()], check=True)
+        subprocess.run([*shell, *f"fdb add t0 {mac} vtep 192.0.2.2".split()], check=True)
+        row = next(row for row in process.shell("show fdb") if row["mac"] == mac)
+        self.assertTrue(row["in_hardware"], row)
+        self.assertEqual(process.shell("show eswitch")["stranded"], 0)
+        self.assertEqual(len(process.shell("show flow")), before + 2)
+        self.assertEqual(process.stop(), 0, process.log())
+
+    def test_removed(self) -> None:
+        """The card says that it is gone: the process lives to be stopped, and leaves nothing."""
+        process = self.start("complete")
+        process.wait_until_ready()
+        process.command("remove-device")
+        process.shell("show eswitch")
+        self.assertEqual(process.stop(), 0, process.log())
+
+    def refuses(self, topology: str, sentence: str) -> None:
+        process = self.start(topology)
+        self.assertEqual(process.wait(), 1, process.log())
+        self.assertIn(sentence, process.log())
+
+    def test_multiport_off(self) -> None:
+        self.refuses("multiport-off", "esw_multiport is off on p0 (0000:03:00.0)")
+
+    def test_old_firmware(self) -> None:
+        self.refuses("old-firmware", "firmware 22.35.1012 of p0 (0000:03:00.0) has no multiport")
+
+    def test_second_port_lost(self) -> None:
+        self.refuses("second-port-lost", "made no port for the uplink p1")
+
+    def test_switchdev_off(self) -> None:
+        self.refuses("switchdev-off", "p0 (0000:03:00.0) is in legacy E-Switch mode")
+
+    def test_few_rules(self) -> None:
+        """The tables do not fit, and the driver's words say which."""
+        self.refuses("few-rules", "the NIC refuses the size or group of table")
+
+    def test_few_counters(self) -> None:
+        """The driver would crash on it: asked for more than there are, it cannot close the port."""
+        self.refuses("few-counters", "the NIC has fewer counters")
+
+
+if __name__ == "__main__":
+    enter_namespace()
+    unittest.main(argv=[sys.argv[0], *(f"TestProduct.{case}" for case in sys.argv[4:])])

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "queues.h"
+
+#include "fields.h"
+#include "report.h"
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cstring>
+
+namespace mlx5sim {
+
+namespace {
+
+// Places in a completion.
+constexpr std::size_t byte_count_at = 44, queue_number_at = 56, counter_at = 60, owner_at = 63;
+/// In the count of octets: the request to the table failed.
+constexpr std::uint32_t access_failed = 1U << 31;
+/// A queue entry of a receive queue: length, key, address.
+constexpr std::size_t data_segment = 16;
+
+std::uint32_t read_doorbell(const std::uint8_t* record) {
+    const auto* const word = reinterpret_cast<const std::uint32_t*>(record);
+    return be32toh(__atomic_load_n(word, __ATOMIC_ACQUIRE));
+}
+
+} // namespace
+
+CompletionQueue::CompletionQueue(std::uint32_t number, std::uint8_t* buffer, unsigned log_size,
+                                 std::uint8_t* doorbell)
+    : Indexed("completion queue", number), buffer_(buffer), log_size_(log_size),
+      doorbell_(doorbell) {
+    for (std::size_t i = 0; i < entries(); ++i)
+        buffer_[i * entry_size + owner_at] = static_cast<std::uint8_t>(Completion::none) << 4 | 1;
+}
+
+bool CompletionQueue::has_room() const {
+    constexpr std::uint32_t mask = 0xffffff;
+    return ((produced_ - read_doorbell(doorbell_)) & mask) < entries();
+}
+
+// The owner's bit changes with each turn around the ring; it is what hands the entry over.
+void CompletionQueue::push(std::span<const std::uint8_t, entry_size> entry, Completion opcode) {
+    std::uint8_t* const slot = buffer_ + (produced_ & (entries() - 1)) * entry_size;
+    std::memcpy(slot, entry.data(), owner_at);
+    const auto owner = static_cast<std::uint8_t>(produced_ >> log_size_ & 1);
+    const auto last = static_cast<std::uint8_t>(static_cast<std::uint8_t>(opcode) << 4 | owner);
+    __atomic_store_n(slot + owner_at, last, __ATOMIC_RELEASE);
+    ++produced_;
+}
+
+// The record is not the driver's to clear: a card looks at it only once it has been rung for.
+SendQueue::SendQueue(std::uint32_t number, std::uint32_t cqn, std::uint8_t* buffer,
+                     unsigned log_size, std::uint8_t* doorbell)
+    : Indexed("send queue", number), cqn_(cqn), buffer_(buffer), log_size_(log_size),
+      doorbell_(doorbell) {
+    std::memset(doorbell_ + 4, 0, 4);
+}
+
+std::uint16_t SendQueue::posted() const {
+    return static_cast<std::uint16_t>(read_doorbell(doorbell_ + 4));
+}
+
+void SendQueue::copy(std::uint16_t index, std::size_t offset, void* to, std::size_t size) const {
+    const std::size_t ring = unit << log_size_;
+    const std::size_t start = (index * unit + offset) & (ring - 1);
+    const std::size_t first = std::min(size, ring - start);
+    std::memcpy(to, buffer_ + start, first);
+    std::memcpy(static_cast<std::uint8_t*>(to) + first, buffer_, size - first);
+}
+
+bool SendQueue::can_complete() const {
+    const CompletionQueue* const queue = CompletionQueue::find(cqn_);
+    return queue == nullptr || queue->has_room();
+}
+
+void SendQueue::complete(std::uint16_t index, bool failed) {
+    CompletionQueue* const queue = CompletionQueue::find(cqn_);
+    if (queue == nullptr) refuse("send queue %u completes into no queue, %u", id, cqn_);
+    std::array<std::uint8_t, CompletionQueue::entry_size> entry{};
+    store32(entry.data() + byte_count_at, failed ? access_failed : 0);
+    store32(entry.data() + queue_number_at, id);
+    entry[counter_at] = static_cast<std::uint8_t>(index >> 8);
+    entry[counter_at + 1] = static_cast<std::uint8_t>(index);
+    queue->push(entry, Completion::request);
+}
+
+ReceiveQueue::ReceiveQueue(std::uint32_t number, std::uint32_t cqn, std::uint8_t* buffer,
+                           unsigned log_size, unsigned log_stride, std::uint8_t* doorbell)
+    : Indexed("receive queue", number), cqn_(cqn), buffer_(buffer), log_size_(log_size),
+      log_stride_(log_stride), doorbell_(doorbell) {}
+
+bool ReceiveQueue::deliver(std::span<const std::uint8_t> packet,
+                           std::span<std::uint8_t, CompletionQueue::entry_size> entry) {
+    CompletionQueue* const queue = CompletionQueue::find(cqn_);
+    const auto posted = static_cast<std::uint16_t>(read_doorbell(doorbell_));
+    if (!ready || queue == nullptr || posted == consumed_ || !queue->has_room()) return false;
+    const std::uint8_t* segment = buffer_ + ((consumed_ & ((1U << log_size_) - 1)) << log_stride_);
+    const std::uint8_t* const end = segment + (std::size_t{1} << log_stride_);
+    std::size_t done = 0;
+    for (; segment < end && done < packet.size(); segment += data_segment) {
+        const std::size_t room = std::min<std::size_t>(load32(segment), packet.size() - done);
+        if (room == 0) break;
+        const std::uint64_t address = get(segment, Field{64, 64});
+        std::memcpy(reinterpret_cast<void*>(address), packet.data() + done, room);
+        done += room;
+    }
+    if (done < packet.size()) return false;
+    store32(entry.data() + byte_count_at, static_cast<std::uint32_t>(packet.size()));
+    entry[counter_at] = static_cast<std::uint8_t>(consumed_ >> 8);
+    entry[counter_at + 1] = static_cast<std::uint8_t>(consumed_);
+    ++consumed_;
+    queue->push(entry, Completion::received);
+    return true;
+}
+
+} // namespace mlx5sim

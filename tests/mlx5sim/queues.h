@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The rings that driver and card share, as the card sees them.
+#pragma once
+
+#include "objects.h"
+
+#include <cstdint>
+#include <span>
+
+namespace mlx5sim {
+
+/// Opcodes of completions.
+enum class Completion : std::uint8_t { request = 0, received = 2, request_error = 13, none = 15 };
+
+class CompletionQueue : public Indexed<CompletionQueue> {
+  public:
+    static constexpr std::size_t entry_size = 64;
+
+    /// @p doorbell is the record of two words: consumer's index, arming. Both stay the caller's.
+    CompletionQueue(std::uint32_t number, std::uint8_t* buffer, unsigned log_size,
+                    std::uint8_t* doorbell);
+
+    /// Whether the consumer has left room for one more.
+    bool has_room() const;
+    /// Hands over an entry: 64 octets, whose last gets opcode and owner here.
+    void push(std::span<const std::uint8_t, entry_size> entry, Completion opcode);
+
+    std::uint8_t* buffer() const { return buffer_; }
+    std::size_t entries() const { return std::size_t{1} << log_size_; }
+
+  private:
+    std::uint8_t* buffer_;
+    unsigned log_size_;
+    std::uint8_t* doorbell_;
+    std::uint32_t produced_ = 0;
+};
+
+/// A queue of work requests in units of 64 octets.
+class SendQueue : public Indexed<SendQueue> {
+  public:
+    static constexpr std::size_t unit = 64;
+
+    SendQueue(std::uint32_t number, std::uint32_t cqn, std::uint8_t* buffer, unsigned log_size,
+              std::uint8_t* doorbell);
+
+    /// What the driver has posted up to and not including, modulo 2^16.
+    std::uint16_t posted() const;
+    std::uint16_t consumed() const { return consumed_; }
+    void consume(unsigned units) { consumed_ = static_cast<std::uint16_t>(consumed_ + units); }
+
+    /// @p size octets from the unit @p index on, around the ring's end.
+    void copy(std::uint16_t index, std::size_t offset, void* to, std::size_t size) const;
+
+    /// Tells that everything up to the request at @p index is done.
+    void complete(std::uint16_t index, bool failed);
+    bool can_complete() const;
+
+    bool ready = false;
+    std::uint32_t cqn() const { return cqn_; }
+    /// The memory that is read, for those who must know when it goes.
+    std::span<const std::uint8_t> buffer() const { return {buffer_, unit << log_size_}; }
+    const std::uint8_t* doorbell() const { return doorbell_; }
+
+  private:
+    std::uint32_t cqn_;
+    std::uint8_t* buffer_;
+    unsigned log_size_;
+    std::uint8_t* doorbell_;
+    std::uint16_t consumed_ = 0;
+};
+
+/// Buffers that wait for packets.
+class ReceiveQueue : public Indexed<ReceiveQueue> {
+  public:
+    ReceiveQueue(std::uint32_t number, std::uint32_t cqn, std::uint8_t* buffer, unsigned log_size,
+                 unsigned log_stride, std::uint8_t* doorbell);
+
+    /// Puts a packet into the next buffers and completes it with @p entry, of which this fills what
+    /// tells length and place. False: no buffer, or no room for the completion.
+    bool deliver(std::span<const std::uint8_t> packet,
+                 std::span<std::uint8_t, CompletionQueue::entry_size> entry);
+
+    bool ready = false;
+
+  private:
+    std::uint32_t cqn_;
+    std::uint8_t* buffer_;
+    unsigned log_size_;
+    unsigned log_stride_;
+    std::uint8_t* doorbell_;
+    std::uint16_t consumed_ = 0;
+};
+
+} // namespace mlx5sim

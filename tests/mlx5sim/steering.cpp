@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "steering.h"
+
+#include "control.h"
+#include "fields.h"
+#include "report.h"
+
+#include <algorithm>
+#include <cstring>
+#include <string_view>
+
+namespace mlx5sim {
+
+namespace {
+
+/// What a request asks of an entry.
+constexpr std::uint8_t activate = 0, deactivate = 1;
+constexpr std::uint8_t by_hash = 0;
+/// Where the tag begins in an entry: behind control alone, or behind three words of actions too.
+constexpr std::size_t jumbo_tag_at = 20, tag_at = 32;
+
+} // namespace
+
+std::size_t TagHash::operator()(const std::array<std::uint8_t, 44>& tag) const noexcept {
+    return std::hash<std::string_view>{}({reinterpret_cast<const char*>(tag.data()), tag.size()});
+}
+
+bool RuleTable::is_jumbo() const {
+    return format_0 == format_11_words;
+}
+
+// The mask is laid out as an entry of 11 words, whose first three are action data where the tag is
+// of 8.
+std::array<std::uint8_t, 44> RuleTable::key(std::span<const std::uint8_t, 64> data) const {
+    std::array<std::uint8_t, 44> tag{};
+    const Definer* const found = Definer::find(definer);
+    if (found == nullptr) return tag;
+    for (std::size_t i = is_jumbo() ? 0 : tag_at - jumbo_tag_at; i < tag.size(); ++i)
+        tag[i] = data[jumbo_tag_at + i] & found->mask[i];
+    return tag;
+}
+
+bool write_entry(std::uint32_t rtc, std::span<const std::uint8_t, 48> control,
+                 std::span<const std::uint8_t, 64> data) {
+    RuleTable* const table = RuleTable::find(rtc);
+    if (table == nullptr) refuse("TBL_ACCESS: there is no RTC %u", rtc);
+    const std::uint8_t operation = control[0] >> 4;
+    const std::uint32_t index = load32(control.data()) & 0x0fffffff;
+    Entry entry;
+    for (std::size_t i = 0; i < entry.actions.size(); ++i)
+        entry.actions[i] = load32(control.data() + 4 + 4 * i);
+    std::copy(data.begin(), data.end(), entry.data.begin());
+    trace("RTC %u: operation %u, index %u, actions %x %x %x %x %x", rtc, operation, index,
+          entry.actions[0], entry.actions[1], entry.actions[2], entry.actions[3], entry.actions[4]);
+    if (operation != activate && operation != deactivate)
+        refuse("TBL_ACCESS: the operation %u on an entry is not simulated", operation);
+    if (operation == activate && draw_entry_failure()) return false;
+    if (table->update_mode == by_hash) {
+        const auto key = table->key(data);
+        if (operation == activate)
+            table->by_tag[key] = entry;
+        else
+            table->by_tag.erase(key);
+    } else {
+        if (operation == activate)
+            table->by_index[index] = entry;
+        else
+            table->by_index.erase(index);
+    }
+    return true;
+}
+
+bool write_argument(std::uint32_t id, std::span<const std::uint8_t, 64> data) {
+    for (const auto& [first, arguments] : Arguments::all()) {
+        const std::size_t at = (std::size_t{id} - first) * Arguments::unit;
+        if (id < first || at >= arguments->data.size()) continue;
+        std::copy(data.begin(), data.end(), arguments->data.begin() + at);
+        return true;
+    }
+    refuse("TBL_ACCESS: there is no argument %u", id);
+}
+
+} // namespace mlx5sim

@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "topology.h"
+
+#include "report.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cstdlib>
+#include <fstream>
+#include <functional>
+#include <memory>
+
+namespace mlx5sim {
+
+namespace {
+
+/// Far above what a namespace of a test has.
+constexpr unsigned first_ifindex = 900;
+
+/// One line of the file, and where it stands.
+struct Setting {
+    std::string file;
+    unsigned line = 0;
+    std::string key, value;
+
+    [[noreturn]] void wrong(const char* expected) const {
+        refuse("%s:%u: '%s = %s': expected %s", file.c_str(), line, key.c_str(), value.c_str(),
+               expected);
+    }
+    bool truth() const {
+        if (value == "on") return true;
+        if (value == "off") return false;
+        wrong("on or off");
+    }
+    unsigned number() const {
+        unsigned result = 0;
+        const auto [end, error] =
+            std::from_chars(value.data(), value.data() + value.size(), result);
+        if (error != std::errc{} || end != value.data() + value.size()) wrong("a number");
+        return result;
+    }
+};
+
+/// What the file says before ports are made of it.
+struct Draft {
+    Topology topology;
+    unsigned uplinks = 2;
+    std::map<std::string, std::string> interfaces, attachments;
+};
+
+using Setter = std::function<void(Draft&, const Setting&)>;
+
+const std::map<std::string, Setter>& setters() {
+    static const std::map<std::string, Setter> table{
+        {"pci", [](Draft& d, const Setting& s) { d.topology.pci = s.value; }},
+        {"uplinks", [](Draft& d, const Setting& s) { d.uplinks = s.number(); }},
+        {"pf0.vfs", [](Draft& d, const Setting& s) { d.topology.vfs[0] = s.number(); }},
+        {"pf1.vfs", [](Draft& d, const Setting& s) { d.topology.vfs[1] = s.number(); }},
+        {"firmware",
+         [](Draft& d, const Setting& s) { d.topology.capabilities.firmware = s.value; }},
+        {"multiport",
+         [](Draft& d, const Setting& s) { d.topology.capabilities.multiport = s.truth(); }},
+        {"switchdev",
+         [](Draft& d, const Setting& s) { d.topology.capabilities.switchdev = s.truth(); }},
+        {"roce", [](Draft& d, const Setting& s) { d.topology.capabilities.roce = s.truth(); }},
+        {"log_counters",
+         [](Draft& d, const Setting& s) { d.topology.capabilities.log_counters = s.number(); }},
+        {"log_counter_bulk",
+         [](Draft& d, const Setting& s) { d.topology.capabilities.log_counter_bulk = s.number(); }},
+        {"log_ste",
+         [](Draft& d, const Setting& s) { d.topology.capabilities.log_ste = s.number(); }},
+        {"log_stc",
+         [](Draft& d, const Setting& s) { d.topology.capabilities.log_stc = s.number(); }},
+        {"log_arguments",
+         [](Draft& d, const Setting& s) { d.topology.capabilities.log_arguments = s.number(); }},
+        {"log_meters",
+         [](Draft& d, const Setting& s) { d.topology.capabilities.log_meters = s.number(); }},
+    };
+    return table;
+}
+
+std::string trimmed(const std::string& text) {
+    const auto first = text.find_first_not_of(" \t");
+    if (first == std::string::npos) return {};
+    return text.substr(first, text.find_last_not_of(" \t") - first + 1);
+}
+
+/// "p0.attached_to = veth3", "pf0vf1.interface = enp3s0f0v1"
+bool set_of_port(Draft& draft, const Setting& setting) {
+    const auto dot = setting.key.find('.');
+    if (dot == std::string::npos) return false;
+    const std::string port = setting.key.substr(0, dot), what = setting.key.substr(dot + 1);
+    if (what == "interface")
+        draft.interfaces[port] = setting.value;
+    else if (what == "attached_to")
+        draft.attachments[port] = setting.value;
+    else
+        return false;
+    return true;
+}
+
+Draft read(const std::string& path) {
+    std::ifstream file(path);
+    if (!file) refuse("cannot read the topology %s", path.c_str());
+    Draft draft;
+    unsigned number = 0;
+    for (std::string line; std::getline(file, line);) {
+        ++number;
+        line = trimmed(line.substr(0, line.find('#')));
+        if (line.empty()) continue;
+        const auto equals = line.find('=');
+        Setting setting{path, number, trimmed(line.substr(0, equals)),
+                        equals == std::string::npos ? "" : trimmed(line.substr(equals + 1))};
+        const auto setter = setters().find(setting.key);
+        if (setter != setters().end())
+            setter->second(draft, setting);
+        else if (!set_of_port(draft, setting))
+            setting.wrong("a key that docs/mlx5sim.md has");
+    }
+    return draft;
+}
+
+Port make_port(const Draft& draft, unsigned pf, std::optional<unsigned> vf, std::uint32_t number) {
+    Port port;
+    port.number = number;
+    port.pf = pf;
+    port.vf = vf;
+    port.vport = vf ? *vf + 1 : uplink_vport;
+    port.vhca_id = pf + 1;
+    port.tag = number << 16;
+    port.ifindex = first_ifindex + number;
+    port.phys_port_name =
+        vf ? "pf" + std::to_string(pf) + "vf" + std::to_string(*vf) : "p" + std::to_string(pf);
+    const auto given = draft.interfaces.find(port.phys_port_name);
+    port.interface = given != draft.interfaces.end()
+                         ? given->second
+                         : draft.topology.interface_prefix + port.phys_port_name;
+    const auto attached = draft.attachments.find(port.phys_port_name);
+    if (attached != draft.attachments.end()) port.attached_to = attached->second;
+    port.mac = {0x02,
+                0x5e,
+                static_cast<std::uint8_t>(pf),
+                static_cast<std::uint8_t>(vf ? 1 : 0),
+                0x00,
+                static_cast<std::uint8_t>(vf.value_or(0))};
+    return port;
+}
+
+// Without the multiport E-Switch, each PF has an RDMA device of its own, and we are the first.
+void add_ports(Draft& draft) {
+    const bool merged = draft.topology.capabilities.multiport;
+    const unsigned pfs = merged ? draft.uplinks : 1;
+    std::vector<Port>& ports = draft.topology.ports;
+    for (unsigned pf = 0; pf < pfs; ++pf)
+        ports.push_back(make_port(draft, pf, std::nullopt, ports.size() + 1));
+    if (!draft.topology.capabilities.switchdev) return;
+    for (unsigned pf = 0; pf < pfs; ++pf)
+        for (unsigned vf = 0; vf < draft.topology.vfs[pf]; ++vf)
+            ports.push_back(make_port(draft, pf, vf, ports.size() + 1));
+}
+
+template<typename Predicate>
+const Port* find(const std::vector<Port>& ports, Predicate predicate) {
+    const auto found = std::find_if(ports.begin(), ports.end(), predicate);
+    return found == ports.end() ? nullptr : &*found;
+}
+
+} // namespace
+
+const Port* Topology::find_ifindex(unsigned ifindex) const {
+    return find(ports, [&](const Port& port) { return port.ifindex == ifindex; });
+}
+
+const Port* Topology::find_interface(const std::string& name) const {
+    return find(ports, [&](const Port& port) { return port.interface == name; });
+}
+
+const Port* Topology::find_number(std::uint32_t number) const {
+    return find(ports, [&](const Port& port) { return port.number == number; });
+}
+
+const Port* Topology::find_vport(std::uint16_t vhca_id, std::uint16_t vport) const {
+    return find(ports,
+                [&](const Port& port) { return port.vhca_id == vhca_id && port.vport == vport; });
+}
+
+std::string Topology::pci_of(unsigned pf) const {
+    std::string address = pci;
+    address.back() = static_cast<char>(address.back() + pf);
+    return address;
+}
+
+const Topology* topology() {
+    static const std::unique_ptr<const Topology> read_once = [] {
+        const char* const path = std::getenv("MLX5SIM_TOPOLOGY");
+        if (path == nullptr) return std::unique_ptr<const Topology>();
+        Draft draft = read(path);
+        add_ports(draft);
+        return std::make_unique<const Topology>(std::move(draft.topology));
+    }();
+    return read_once.get();
+}
+
+} // namespace mlx5sim
