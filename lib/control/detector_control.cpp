@@ -20,9 +20,11 @@ constexpr std::array<UplinkIndex, failover::uplink_count> both{0, 1};
 
 DetectorControl::DetectorControl(EventLoop& loop, const config::Settings& settings,
                                  const net::MacAddress& underlay_mac, Environment environment)
-    : loop_(loop), probe_(settings.failover.neighbour_probe),
-      environment_(std::move(environment)), uplinks_{make(settings, underlay_mac, 0),
-                                                     make(settings, underlay_mac, 1)} {}
+    : loop_(loop), probe_(settings.failover.neighbour_probe), environment_(std::move(environment)),
+      own_address_(settings.underlay.addresses.empty()
+                       ? net::IpAddress{}
+                       : settings.underlay.addresses.front().address),
+      uplinks_{make(settings, underlay_mac, 0), make(settings, underlay_mac, 1)} {}
 
 failover::UplinkDetectors DetectorControl::make(const config::Settings& settings,
                                                 const net::MacAddress& underlay_mac,
@@ -60,6 +62,10 @@ void DetectorControl::choose_targets() {
     if (probe_.next_hops) {
         auto next_hops = environment_.next_hops();
         std::ranges::sort(next_hops);
+        // Those after our own address: were they the first for everybody, a few hypervisors would
+        // have to answer to all.
+        std::rotate(next_hops.begin(), std::ranges::upper_bound(next_hops, own_address_),
+                    next_hops.end());
         for (const net::IpAddress& hop : next_hops) {
             if (targets.size() >= config::most_neighbour_targets) break;
             if (std::ranges::find(targets, hop) == targets.end()) targets.push_back(hop);

@@ -63,6 +63,8 @@ class DetectorControl {
     EventLoop& loop_;
     config::NeighbourProbeSettings probe_;
     Environment environment_;
+    /// Of the underlay; unspecified: only the operator's tools know.
+    net::IpAddress own_address_;
     std::array<failover::UplinkDetectors, failover::uplink_count> uplinks_;
     int fd_ = -1;
     EventLoop::TimerId timer_ = 0;

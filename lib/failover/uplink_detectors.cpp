@@ -41,18 +41,24 @@ net::DetectorStation UplinkDetectors::station() const {
 }
 
 void UplinkDetectors::set_targets(std::span<const net::IpAddress> addresses) {
-    if (neighbours_) neighbours_->set_targets(addresses);
+    if (!neighbours_) return;
+    neighbours_->set_targets(addresses);
+    std::erase_if(neighbour_macs_, [&](const auto& known) {
+        return std::ranges::find(addresses, known.first) == addresses.end();
+    });
 }
 
 void UplinkDetectors::link(bool up, TimePoint now) {
     link_up_ = up;
+    if (!up) neighbour_macs_.clear();
     if (neighbours_) neighbours_->link(up, now);
 }
 
 void UplinkDetectors::receive(std::span<const std::uint8_t> frame, TimePoint now) {
     if (const auto reply = net::parse_neighbour_reply(frame)) {
         if (reply->destination_mac != mac_) return;
-        if (neighbours_) neighbours_->reply(reply->address);
+        if (neighbours_ && neighbours_->reply(reply->address))
+            neighbour_macs_[reply->address] = reply->mac;
         if (bfd_) bfd_->learn(reply->address, reply->mac);
     } else if (const auto request = net::parse_neighbour_request(frame)) {
         answer(*request);
@@ -78,15 +84,25 @@ void UplinkDetectors::answer(const net::NeighbourRequest& request) {
             net::solicited_advertisement(mac_, target, request.sender, request.sender_mac));
 }
 
+std::vector<net::IpAddress> UplinkDetectors::probe_targets(TimePoint now) {
+    auto targets = neighbours_->due(now);
+    // Who did not answer may have another MAC by now.
+    for (const auto& target : neighbours_->targets())
+        if (target.missed > 0) neighbour_macs_.erase(target.address);
+    return targets;
+}
+
 std::vector<std::uint8_t> UplinkDetectors::probe(const net::IpAddress& target) const {
-    return target.is_ipv4() ? net::arp_request(mac_, {}, target, net::broadcast_mac)
-                            : net::neighbour_solicitation(mac_, link_local_, target, std::nullopt);
+    const auto known = neighbour_macs_.find(target);
+    const auto mac = known == neighbour_macs_.end() ? std::nullopt : std::optional(known->second);
+    return target.is_ipv4() ? net::arp_request(mac_, {}, target, mac.value_or(net::broadcast_mac))
+                            : net::neighbour_solicitation(mac_, link_local_, target, mac);
 }
 
 std::vector<std::vector<std::uint8_t>> UplinkDetectors::due(TimePoint now) {
     auto frames = std::exchange(answers_, {});
     if (neighbours_)
-        for (const net::IpAddress& target : neighbours_->due(now))
+        for (const net::IpAddress& target : probe_targets(now))
             frames.push_back(probe(target));
     if (bfd_) std::ranges::move(bfd_->due(now), std::back_inserter(frames));
     if (!link_up_) frames.clear();

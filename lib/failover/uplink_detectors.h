@@ -11,6 +11,7 @@
 #include "net/mac_address.h"
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <span>
 #include <vector>
@@ -60,11 +61,17 @@ class UplinkDetectors {
 
   private:
     void answer(const net::NeighbourRequest& request);
+    /// Those to be probed now.
+    std::vector<net::IpAddress> probe_targets(TimePoint now);
+    /// To one that has answered, it goes to it alone: what is sent to all reaches every station of
+    /// the network, ten times a second, from every hypervisor.
     [[nodiscard]] std::vector<std::uint8_t> probe(const net::IpAddress& target) const;
 
     net::MacAddress mac_;
     net::IpAddress link_local_;
     std::optional<ReachabilityProbe> neighbours_;
+    /// Of targets that have answered.
+    std::map<net::IpAddress, net::MacAddress> neighbour_macs_;
     std::optional<BfdLink> bfd_;
     bool link_up_ = false;
     std::vector<std::vector<std::uint8_t>> answers_;

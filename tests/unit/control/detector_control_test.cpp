@@ -143,6 +143,21 @@ TEST_F(DetectorControlTest, TargetsFollowTheNextHopsUpToALimit) {
     EXPECT_FALSE(asked.contains(address("192.0.2.16")));
 }
 
+TEST_F(DetectorControlTest, ManyHypervisorsDoNotAllAskTheSameFew) {
+    auto settings = two_uplinks();
+    settings.failover.neighbour_probe.next_hops = true;
+    settings.underlay.addresses = {{address("192.0.2.95"), 24}};
+    next_hops.clear();
+    for (int i = 1; i <= 100; ++i)
+        if (i != 95) next_hops.push_back(address("192.0.2." + std::to_string(i)));
+    start(settings);
+    run(300ms);
+    EXPECT_EQ(asked.size(), config::most_neighbour_targets);
+    for (const char* text : {"192.0.2.96", "192.0.2.100", "192.0.2.1", "192.0.2.11"})
+        EXPECT_TRUE(asked.contains(address(text))) << text;
+    EXPECT_FALSE(asked.contains(address("192.0.2.94")));
+}
+
 TEST_F(DetectorControlTest, AnUplinkWithoutLinkIsLeftAlone) {
     auto settings = two_uplinks();
     settings.failover.neighbour_probe.next_hops = true;

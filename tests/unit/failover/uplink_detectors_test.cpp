@@ -211,6 +211,31 @@ TEST_P(NeighbourProbeTest, WithoutLinkNothingIsSentAndThenAllIsToBeProved) {
     EXPECT_FALSE(uplink_.failed(Detector::probe));
 }
 
+TEST_P(NeighbourProbeTest, OnlyWhoDoesNotAnswerIsAskedBeforeAll) {
+    const auto asked_alone = [&](const IpAddress& target) {
+        now_ += 100ms;
+        for (const Frame& frame : uplink_.due(now_)) {
+            const auto request = net::parse_neighbour_request(frame);
+            if (!request || request->target != target) continue;
+            const MacAddress to = MacAddress::from_octets(frame.data());
+            EXPECT_TRUE(to.is_multicast() || to == far_mac);
+            return to == far_mac;
+        }
+        ADD_FAILURE() << "not asked";
+        return false;
+    };
+    EXPECT_FALSE(asked_alone(address(8))) << "nobody knows where it is";
+    run_with({address(8)}, 300ms);
+    uplink_.receive(answer({address(8), {}, uplink_.mac()}), now_);
+    EXPECT_TRUE(asked_alone(address(8)));
+    EXPECT_FALSE(asked_alone(address(8))) << "it did not answer, and may have moved";
+    EXPECT_FALSE(asked_alone(address(9)));
+    uplink_.receive(answer({address(8), {}, uplink_.mac()}), now_);
+    uplink_.link(false, now_);
+    uplink_.link(true, now_);
+    EXPECT_FALSE(asked_alone(address(8))) << "behind another switch, perhaps";
+}
+
 INSTANTIATE_TEST_SUITE_P(Families, DetectorsTest, testing::Values("192.0.2.", "2001:db8::"));
 INSTANTIATE_TEST_SUITE_P(Families, NeighbourProbeTest, testing::Values("192.0.2.", "2001:db8::"));
 
