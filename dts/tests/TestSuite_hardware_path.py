@@ -149,11 +149,13 @@ class TestShowFlow:
         Steps:
             * Ask for it.
         Verify:
-            * A rule for each of `show flow`, behind the templates and tables that they need.
+            * A rule for each of `show flow`, in tables that were made before, each once.
         """
         lines = hv1.shell.run("show flow testpmd").stdout.splitlines()
         assert lines[0].startswith("flow configure ")
         rules = [line for line in lines if line.startswith("flow queue ") and " create " in line]
         assert len(rules) == len(hv1.shell.json("show flow"))
-        assert sum("template_table" in line and " create " in line
-                   for line in lines if line not in rules) == 14
+        made = [int(line.split(" table_id ")[1].split()[0]) for line in lines
+                if line.startswith("flow template_table ")]
+        used = {int(line.split(" template_table ")[1].split()[0]) for line in rules}
+        assert len(set(made)) == len(made) and used and used <= set(made)
