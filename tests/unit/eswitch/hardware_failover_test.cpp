@@ -140,10 +140,11 @@ class FailingFailoverTest : public HardwarePathTest {
         const bool made_anew =
             operation == eswitch::Operation::update && when == eswitch::Failure::When::call;
         EXPECT_EQ(path().rule_counts().refused - before, made_anew ? 0U : 1U);
-        if (!made_anew)
+        if (!made_anew) {
             EXPECT_THAT(refusals(),
                         ::testing::Contains(::testing::HasSubstr(
                             when == eswitch::Failure::When::call ? "no room" : "an error")));
+        }
         ASSERT_TRUE(path().retry());
         expect_true_report();
         expect_all_by_the_new_uplink();
