@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Frames for the tests of the simulated card, octet by octet.
+// Frames for the tests of the E-Switch, header by header.
 #pragma once
 
 #include <cstdint>
