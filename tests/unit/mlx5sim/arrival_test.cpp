@@ -9,26 +9,27 @@ namespace {
 
 using namespace test;
 
-std::vector<Packet> arrived(Packet frame, const LeftToDo& todo, std::optional<Tag> tag = {}) {
-    std::vector<Packet> all;
-    EXPECT_TRUE(arrive(frame, todo, tag, [&](Packet& packet) { all.push_back(packet); }));
+std::vector<FrameBuffer> arrived(FrameBuffer frame, const LeftToDo& todo,
+                                 std::optional<Tag> tag = {}) {
+    std::vector<FrameBuffer> all;
+    EXPECT_TRUE(arrive(frame, todo, tag, [&](FrameBuffer& packet) { all.push_back(packet); }));
     return all;
 }
 
 /// What a kernel leaves in the field of a checksum that it has not computed.
-void put_pseudo_sum(Packet& frame, std::size_t network, std::size_t field) {
+void put_pseudo_sum(FrameBuffer& frame, std::size_t network, std::size_t field) {
     const std::size_t size = load16(frame.data() + network + 2) - 20U;
     store16(frame.data() + field, ones_sum(std::span(frame).subspan(network + 12, 8),
                                            frame[network + 9] + static_cast<std::uint32_t>(size)));
 }
 
 TEST(Arrival, LeavesAWholeFrameAsItIs) {
-    const Packet frame = ethernet(0x0800) + ipv4(protocol_udp, udp(payload(5)));
-    EXPECT_EQ(arrived(frame, {}), std::vector<Packet>{frame});
+    const FrameBuffer frame = ethernet(0x0800) + ipv4(protocol_udp, udp(payload(5)));
+    EXPECT_EQ(arrived(frame, {}), std::vector<FrameBuffer>{frame});
 }
 
 TEST(Arrival, CompletesAChecksum) {
-    Packet frame = ethernet(0x0800) + ipv4(protocol_udp, udp(payload(33)));
+    FrameBuffer frame = ethernet(0x0800) + ipv4(protocol_udp, udp(payload(33)));
     put_pseudo_sum(frame, 14, 40);
     LeftToDo todo;
     todo.flags = LeftToDo::needs_checksum;
@@ -40,7 +41,7 @@ TEST(Arrival, CompletesAChecksum) {
 }
 
 TEST(Arrival, PutsTheTagBackAfterTheChecksum) {
-    Packet frame = ethernet(0x0800) + ipv4(protocol_tcp, tcp(payload(33)));
+    FrameBuffer frame = ethernet(0x0800) + ipv4(protocol_tcp, tcp(payload(33)));
     put_pseudo_sum(frame, 14, 50);
     LeftToDo todo;
     todo.flags = LeftToDo::needs_checksum;
@@ -55,7 +56,7 @@ TEST(Arrival, PutsTheTagBackAfterTheChecksum) {
 }
 
 TEST(Arrival, SegmentsWhatIsTooLargeForTheWire) {
-    const Packet frame = ethernet(0x0800) + ipv4(protocol_tcp, tcp(payload(30000)));
+    const FrameBuffer frame = ethernet(0x0800) + ipv4(protocol_tcp, tcp(payload(30000)));
     LeftToDo todo;
     todo.flags = LeftToDo::needs_checksum;
     todo.segmentation = LeftToDo::tcp_ipv4 | LeftToDo::has_ecn;
@@ -64,7 +65,7 @@ TEST(Arrival, SegmentsWhatIsTooLargeForTheWire) {
     todo.checksum_offset = 16;
     const auto all = arrived(frame, todo, Tag{0x8100, 7});
     ASSERT_EQ(all.size(), 21U);
-    for (const Packet& packet : all) {
+    for (const FrameBuffer& packet : all) {
         EXPECT_EQ(load16(packet.data() + 14), 7);
         EXPECT_TRUE(ipv4_is_right(packet, 18));
         EXPECT_TRUE(over_ipv4_is_right(packet, 18));
@@ -72,8 +73,8 @@ TEST(Arrival, SegmentsWhatIsTooLargeForTheWire) {
 }
 
 TEST(Arrival, SegmentsInATunnel) {
-    const Packet inside = ethernet(0x0800) + ipv4(protocol_tcp, tcp(payload(5000)));
-    const Packet frame = ethernet(0x0800) + ipv4(protocol_udp, vxlan(inside));
+    const FrameBuffer inside = ethernet(0x0800) + ipv4(protocol_tcp, tcp(payload(5000)));
+    const FrameBuffer frame = ethernet(0x0800) + ipv4(protocol_udp, vxlan(inside));
     constexpr std::size_t inner = 14 + 20 + 8 + 8 + 14;
     LeftToDo todo;
     todo.flags = LeftToDo::needs_checksum;
@@ -83,7 +84,7 @@ TEST(Arrival, SegmentsInATunnel) {
     todo.checksum_offset = 16;
     const auto all = arrived(frame, todo);
     ASSERT_EQ(all.size(), 4U);
-    for (const Packet& packet : all) {
+    for (const FrameBuffer& packet : all) {
         EXPECT_TRUE(ipv4_is_right(packet, 14));
         EXPECT_EQ(load16(packet.data() + 40), 0) << "the outer UDP header had no checksum";
         EXPECT_TRUE(ipv4_is_right(packet, inner));
@@ -92,8 +93,8 @@ TEST(Arrival, SegmentsInATunnel) {
 }
 
 TEST(Arrival, RefusesWhatItDoesNotKnow) {
-    const auto none = [](Packet&) { FAIL() << "a frame came"; };
-    Packet frame = ethernet(0x0800) + ipv4(132, payload(100));
+    const auto none = [](FrameBuffer&) { FAIL() << "a frame came"; };
+    FrameBuffer frame = ethernet(0x0800) + ipv4(132, payload(100));
     LeftToDo sctp;
     sctp.flags = LeftToDo::needs_checksum;
     sctp.checksum_start = 34;

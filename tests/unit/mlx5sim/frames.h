@@ -10,30 +10,30 @@
 
 namespace mlx5sim::test {
 
-inline void append(Packet& packet, std::initializer_list<int> octets) {
+inline void append(FrameBuffer& packet, std::initializer_list<int> octets) {
     for (const int octet : octets)
         packet.push_back(static_cast<std::uint8_t>(octet));
 }
 
-inline void append16(Packet& packet, std::size_t value) {
+inline void append16(FrameBuffer& packet, std::size_t value) {
     append(packet, {static_cast<int>(value >> 8 & 0xff), static_cast<int>(value & 0xff)});
 }
 
-inline Packet ethernet(std::uint16_t type) {
-    Packet packet;
+inline FrameBuffer ethernet(std::uint16_t type) {
+    FrameBuffer packet;
     append(packet, {2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1});
     append16(packet, type);
     return packet;
 }
 
-inline Packet operator+(Packet one, const Packet& other) {
+inline FrameBuffer operator+(FrameBuffer one, const FrameBuffer& other) {
     one.insert(one.end(), other.begin(), other.end());
     return one;
 }
 
 /// 66.9.149.187 to 161.142.100.80, the first pair of Microsoft's examples. No checksum.
-inline Packet ipv4(std::uint8_t protocol, const Packet& payload) {
-    Packet packet;
+inline FrameBuffer ipv4(std::uint8_t protocol, const FrameBuffer& payload) {
+    FrameBuffer packet;
     append(packet, {0x45, 0});
     append16(packet, 20 + payload.size());
     append(packet, {0, 7, 0x40, 0, 64, protocol, 0, 0, 66, 9, 149, 187, 161, 142, 100, 80});
@@ -41,8 +41,8 @@ inline Packet ipv4(std::uint8_t protocol, const Packet& payload) {
 }
 
 /// 3ffe:2501:200:1fff::7 to 3ffe:2501:200:3::1.
-inline Packet ipv6(std::uint8_t next, const Packet& payload) {
-    Packet packet;
+inline FrameBuffer ipv6(std::uint8_t next, const FrameBuffer& payload) {
+    FrameBuffer packet;
     append(packet, {0x60, 0, 0, 0});
     append16(packet, payload.size());
     append(packet,
@@ -52,16 +52,16 @@ inline Packet ipv6(std::uint8_t next, const Packet& payload) {
 }
 
 /// Octet n is n modulo 251.
-inline Packet payload(std::size_t size) {
-    Packet packet(size);
+inline FrameBuffer payload(std::size_t size) {
+    FrameBuffer packet(size);
     for (std::size_t i = 0; i < size; ++i)
         packet[i] = static_cast<std::uint8_t>(i % 251);
     return packet;
 }
 
 /// From port 2794 to 1766 unless it is said otherwise. No checksum.
-inline Packet udp(const Packet& data, std::uint16_t to = 1766) {
-    Packet packet;
+inline FrameBuffer udp(const FrameBuffer& data, std::uint16_t to = 1766) {
+    FrameBuffer packet;
     append16(packet, 2794);
     append16(packet, to);
     append16(packet, 8 + data.size());
@@ -70,16 +70,16 @@ inline Packet udp(const Packet& data, std::uint16_t to = 1766) {
 }
 
 /// Sequence number 1000, ACK, PSH, FIN and CWR. No checksum.
-inline Packet tcp(const Packet& data) {
-    Packet packet;
+inline FrameBuffer tcp(const FrameBuffer& data) {
+    FrameBuffer packet;
     append16(packet, 2794);
     append16(packet, 1766);
     append(packet, {0, 0, 3, 0xe8, 0, 0, 0, 1, 0x50, 0x99, 4, 0, 0, 0, 0, 0});
     return packet + data;
 }
 
-inline Packet vxlan(const Packet& frame) {
-    Packet packet;
+inline FrameBuffer vxlan(const FrameBuffer& frame) {
+    FrameBuffer packet;
     append(packet, {8, 0, 0, 0, 0, 0, 42, 0});
     return udp(packet + frame, 4789);
 }
@@ -94,19 +94,19 @@ inline std::uint32_t ones_sum(std::span<const std::uint8_t> octets, std::uint32_
 }
 
 /// Whether the IPv4 header at @p at, of 20 octets, has the right checksum.
-inline bool ipv4_is_right(const Packet& frame, std::size_t at) {
+inline bool ipv4_is_right(const FrameBuffer& frame, std::size_t at) {
     return ones_sum(std::span(frame).subspan(at, 20)) == 0xffff;
 }
 
 /// Whether what is behind the IPv4 header at @p at has the right checksum of TCP or UDP.
-inline bool over_ipv4_is_right(const Packet& frame, std::size_t at) {
+inline bool over_ipv4_is_right(const FrameBuffer& frame, std::size_t at) {
     const std::size_t size = load16(frame.data() + at + 2) - 20U;
     const auto sum = ones_sum(std::span(frame).subspan(at + 12, 8),
                               frame[at + 9] + static_cast<std::uint32_t>(size));
     return ones_sum(std::span(frame).subspan(at + 20, size), sum) == 0xffff;
 }
 
-inline bool over_ipv6_is_right(const Packet& frame, std::size_t at) {
+inline bool over_ipv6_is_right(const FrameBuffer& frame, std::size_t at) {
     const std::size_t size = load16(frame.data() + at + 4);
     const auto sum = ones_sum(std::span(frame).subspan(at + 8, 32),
                               frame[at + 6] + static_cast<std::uint32_t>(size));

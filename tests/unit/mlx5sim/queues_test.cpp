@@ -82,7 +82,7 @@ struct Buffers {
         queue.set_state(QueueState::ready);
     }
     void post(std::uint32_t count) { store32(doorbell.data(), count); }
-    Delivery deliver(const Packet& packet) {
+    Delivery deliver(const FrameBuffer& packet) {
         Entry entry{};
         return queue.deliver(packet, entry);
     }
@@ -91,7 +91,7 @@ struct Buffers {
 TEST(ReceiveQueue, FillsTheSegmentsOfARequest) {
     Buffers buffers;
     buffers.post(4);
-    const Packet packet = payload(150);
+    const FrameBuffer packet = payload(150);
     ASSERT_EQ(buffers.deliver(payload(10)), Delivery::done);
     ASSERT_EQ(buffers.deliver(packet), Delivery::done);
     buffers.completions.take();

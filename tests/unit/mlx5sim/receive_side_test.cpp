@@ -14,12 +14,12 @@ using namespace test;
 
 constexpr ChecksumWork everything{true, true, true, true};
 
-Packet right(Packet frame) {
+FrameBuffer right(FrameBuffer frame) {
     write_checksums(frame, layers_of(frame), everything);
     return frame;
 }
 
-auto completion(const Packet& frame, const ReceivedAs& as = {}) {
+auto completion(const FrameBuffer& frame, const ReceivedAs& as = {}) {
     return completion_of(frame, layers_of(frame), as);
 }
 
@@ -40,7 +40,7 @@ TEST(Completion, TellsTypesAndChecksums) {
 }
 
 TEST(Completion, TellsWhatIsWrong) {
-    Packet frame = right(ethernet(0x0800) + ipv4(protocol_udp, udp(payload(9))));
+    FrameBuffer frame = right(ethernet(0x0800) + ipv4(protocol_udp, udp(payload(9))));
     frame.back() ^= 1;
     EXPECT_EQ(completion(frame)[28], layer_2 | layer_3);
     frame[14 + 8] ^= 1;
@@ -48,8 +48,8 @@ TEST(Completion, TellsWhatIsWrong) {
 }
 
 TEST(Completion, OfATunnelNeedsBothToBeRight) {
-    const Packet inside = ethernet(0x0800) + ipv4(protocol_tcp, tcp(payload(9)));
-    Packet frame = right(ethernet(0x86dd) + ipv6(protocol_udp, vxlan(inside)));
+    const FrameBuffer inside = ethernet(0x0800) + ipv4(protocol_tcp, tcp(payload(9)));
+    FrameBuffer frame = right(ethernet(0x86dd) + ipv6(protocol_udp, vxlan(inside)));
     EXPECT_EQ(completion(frame)[0], 3) << "a tunnel over IPv6";
     EXPECT_EQ(completion(frame)[28], layer_2 | layer_3 | layer_4);
     EXPECT_EQ(completion(frame)[29], 2 << 2 | 4 << 4) << "of the inner packet";
@@ -58,7 +58,7 @@ TEST(Completion, OfATunnelNeedsBothToBeRight) {
 }
 
 TEST(Completion, TellsOfFragmentsAndTags) {
-    Packet frame = ethernet(0x0800) + ipv4(protocol_udp, udp(payload(9)));
+    FrameBuffer frame = ethernet(0x0800) + ipv4(protocol_udp, udp(payload(9)));
     frame[14 + 6] = 0x20;
     EXPECT_EQ(completion(frame)[29], 1 << 7 | 2 << 2);
     ReceivedAs as;
@@ -121,7 +121,7 @@ TEST(ReceiveSide, DeliversToTheQueueThatADirectTirNames) {
     Tir tir(1);
     tir.is_direct = true;
     tir.queue = 21;
-    const Packet frame = right(ethernet(0x0800) + ipv4(protocol_udp, udp(payload(9))));
+    const FrameBuffer frame = right(ethernet(0x0800) + ipv4(protocol_udp, udp(payload(9))));
     EXPECT_TRUE(deliver_to_tir(1, frame, {}));
     EXPECT_EQ(queue.length(0), frame.size());
     EXPECT_TRUE(std::equal(frame.begin(), frame.end(), queue.memory[0].begin()));
@@ -157,7 +157,7 @@ TEST(ReceiveSide, CountsWhatFindsNoBuffer) {
     Tir tir(1);
     tir.is_direct = true;
     tir.queue = 21;
-    const Packet frame = ethernet(0x0806) + payload(28);
+    const FrameBuffer frame = ethernet(0x0806) + payload(28);
     for (unsigned i = 0; i < 8; ++i)
         EXPECT_TRUE(deliver_to_tir(1, frame, {}));
     EXPECT_EQ(counter.out_of_buffer, 0U);
@@ -174,14 +174,14 @@ TEST(ReceiveSide, StripsATagAndAppendsTheFcs) {
     tir.queue = 21;
     // RFC 3720, section B.4, has no Ethernet CRC; this is the CRC-32 of "123456789", the usual
     // check.
-    Packet frame{'1', '2', '3', '4', '5', '6', '7', '8', '9'};
+    FrameBuffer frame{'1', '2', '3', '4', '5', '6', '7', '8', '9'};
     EXPECT_TRUE(deliver_to_tir(1, frame, {}));
     EXPECT_EQ(queue.length(0), 13U);
     EXPECT_EQ(load32(queue.memory[0].data() + 9), 0x2639f4cbU);
 
     queue.queue.options.appends_fcs = false;
     frame = right(ethernet(0x0800) + ipv4(protocol_udp, udp(payload(9))));
-    Packet tagged = frame;
+    FrameBuffer tagged = frame;
     insert_tag(tagged, 0x8100, 0x2005);
     EXPECT_TRUE(deliver_to_tir(1, tagged, {}));
     EXPECT_EQ(queue.length(1), frame.size());

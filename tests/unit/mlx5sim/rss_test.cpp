@@ -33,13 +33,13 @@ HashRules rules(const HashFields& outer, const HashFields& inner = {}) {
     return rules;
 }
 
-std::uint32_t value(const Packet& frame, const HashRules& rules) {
+std::uint32_t value(const FrameBuffer& frame, const HashRules& rules) {
     return hash_of(frame, layers_of(frame), rules).value;
 }
 
-const Packet udp_ipv4 = ethernet(0x0800) + ipv4(protocol_udp, udp(payload(10)));
-const Packet tcp_ipv4 = ethernet(0x0800) + ipv4(protocol_tcp, tcp(payload(10)));
-const Packet tcp_ipv6 = ethernet(0x86dd) + ipv6(protocol_tcp, tcp(payload(10)));
+const FrameBuffer udp_ipv4 = ethernet(0x0800) + ipv4(protocol_udp, udp(payload(10)));
+const FrameBuffer tcp_ipv4 = ethernet(0x0800) + ipv4(protocol_tcp, tcp(payload(10)));
+const FrameBuffer tcp_ipv6 = ethernet(0x86dd) + ipv6(protocol_tcp, tcp(payload(10)));
 
 TEST(Rss, HashesIpv4AsMicrosoftDoes) {
     EXPECT_EQ(value(tcp_ipv4, rules(fields(false, false, false))), 0x323e8fc2U);
@@ -53,13 +53,13 @@ TEST(Rss, HashesIpv6AsMicrosoftDoes) {
 }
 
 TEST(Rss, HashesTheInnerPacketWhereThatIsAskedFor) {
-    const Packet frame = ethernet(0x86dd) + ipv6(protocol_udp, vxlan(tcp_ipv4));
+    const FrameBuffer frame = ethernet(0x86dd) + ipv6(protocol_udp, vxlan(tcp_ipv4));
     EXPECT_EQ(value(frame, rules({}, fields(false, false, true))), 0x51ccc178U);
     EXPECT_EQ(value(frame, rules(fields(true, true, false))), 0x2cc18cd5U);
 }
 
 TEST(Rss, TellsWhatWasHashed) {
-    const auto type = [](const Packet& frame, const HashRules& rules) {
+    const auto type = [](const FrameBuffer& frame, const HashRules& rules) {
         return hash_of(frame, layers_of(frame), rules).type;
     };
     EXPECT_EQ(type(tcp_ipv4, rules(fields(false, false, true))), 0x55);
@@ -70,7 +70,7 @@ TEST(Rss, TellsWhatWasHashed) {
 TEST(Rss, IsTheSameForBothDirectionsIfItIsSymmetric) {
     HashRules symmetric = rules(fields(false, false, true));
     symmetric.is_symmetric = true;
-    Packet back = tcp_ipv4;
+    FrameBuffer back = tcp_ipv4;
     std::swap_ranges(back.begin() + 26, back.begin() + 30, back.begin() + 30);
     std::swap_ranges(back.begin() + 34, back.begin() + 36, back.begin() + 36);
     EXPECT_EQ(value(tcp_ipv4, symmetric), value(back, symmetric));

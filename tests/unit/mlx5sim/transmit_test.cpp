@@ -33,20 +33,20 @@ class Request {
         octets_[19] = inner_network;
         return *this;
     }
-    Request& header(const Packet& header) {
+    Request& header(const FrameBuffer& header) {
         store16(octets_.data() + 28, header.size());
         octets_.resize(30);
         octets_.insert(octets_.end(), header.begin(), header.end());
         return pad();
     }
-    Request& in_line(const Packet& data) {
+    Request& in_line(const FrameBuffer& data) {
         const std::size_t at = octets_.size();
         octets_.resize(at + 4);
         store32(octets_.data() + at, 1U << 31 | static_cast<std::uint32_t>(data.size()));
         octets_.insert(octets_.end(), data.begin(), data.end());
         return pad();
     }
-    Request& pointer(const Packet& data, std::uint32_t by = key) {
+    Request& pointer(const FrameBuffer& data, std::uint32_t by = key) {
         const std::size_t at = octets_.size();
         octets_.resize(at + 16);
         store32(octets_.data() + at, static_cast<std::uint32_t>(data.size()));
@@ -55,46 +55,47 @@ class Request {
         return *this;
     }
 
-    Syndrome send(std::uint8_t operation, std::vector<Packet>& packets) const {
+    Syndrome send(std::uint8_t operation, std::vector<FrameBuffer>& packets) const {
         const auto may_read = [](std::uint32_t by, std::uint64_t, std::size_t) {
             return by == key;
         };
         return send_packets(octets_, operation, may_read,
-                            [&](Packet& packet) { packets.push_back(packet); });
+                            [&](FrameBuffer& packet) { packets.push_back(packet); });
     }
-    std::vector<Packet> sent(std::uint8_t operation) const {
-        std::vector<Packet> packets;
+    std::vector<FrameBuffer> sent(std::uint8_t operation) const {
+        std::vector<FrameBuffer> packets;
         EXPECT_EQ(send(operation, packets), Syndrome::none);
         return packets;
     }
-    Packet& octets() { return octets_; }
+    FrameBuffer& octets() { return octets_; }
 
   private:
     Request& pad() {
         octets_.resize((octets_.size() + 15) / 16 * 16);
         return *this;
     }
-    Packet octets_;
+    FrameBuffer octets_;
 };
 
-const Packet udp_frame = ethernet(0x0800) + ipv4(protocol_udp, udp(payload(501)));
+const FrameBuffer udp_frame = ethernet(0x0800) + ipv4(protocol_udp, udp(payload(501)));
 
-Packet part(const Packet& frame, std::size_t from, std::size_t to) {
+FrameBuffer part(const FrameBuffer& frame, std::size_t from, std::size_t to) {
     return {frame.begin() + from, frame.begin() + to};
 }
 
 TEST(Transmit, JoinsTheSegmentsOfAPacket) {
-    const Packet one = part(udp_frame, 0, 100), other = part(udp_frame, 100, udp_frame.size());
+    const FrameBuffer one = part(udp_frame, 0, 100), other = part(udp_frame, 100, udp_frame.size());
     EXPECT_EQ(Request().pointer(one).pointer(other).sent(operation_send),
-              std::vector<Packet>{udp_frame});
-    const Packet head = part(udp_frame, 0, 18), rest = part(udp_frame, 18, udp_frame.size());
+              std::vector<FrameBuffer>{udp_frame});
+    const FrameBuffer head = part(udp_frame, 0, 18), rest = part(udp_frame, 18, udp_frame.size());
     EXPECT_EQ(Request().header(head).pointer(rest).sent(operation_send),
-              std::vector<Packet>{udp_frame});
-    EXPECT_EQ(Request().in_line(udp_frame).sent(operation_send), std::vector<Packet>{udp_frame});
+              std::vector<FrameBuffer>{udp_frame});
+    EXPECT_EQ(Request().in_line(udp_frame).sent(operation_send),
+              std::vector<FrameBuffer>{udp_frame});
 }
 
 TEST(Transmit, TakesEachSegmentOfManyPacketsForOne) {
-    const Packet small = ethernet(0x0806) + payload(46);
+    const FrameBuffer small = ethernet(0x0806) + payload(46);
     const auto packets = Request(network_checksum | transport_checksum)
                              .in_line(small)
                              .pointer(udp_frame)
@@ -127,16 +128,16 @@ TEST(Transmit, InsertsATag) {
 }
 
 TEST(Transmit, Segments) {
-    const Packet frame = ethernet(0x0800) + ipv4(protocol_tcp, tcp(payload(2500)));
-    const Packet head = part(frame, 0, 54), one = part(frame, 54, 1000),
-                 other = part(frame, 1000, frame.size());
+    const FrameBuffer frame = ethernet(0x0800) + ipv4(protocol_tcp, tcp(payload(2500)));
+    const FrameBuffer head = part(frame, 0, 54), one = part(frame, 54, 1000),
+                      other = part(frame, 1000, frame.size());
     const auto packets = Request(network_checksum | transport_checksum, 1000)
                              .header(head)
                              .pointer(one)
                              .pointer(other)
                              .sent(operation_segment);
     ASSERT_EQ(packets.size(), 3U);
-    for (const Packet& packet : packets) {
+    for (const FrameBuffer& packet : packets) {
         EXPECT_TRUE(ipv4_is_right(packet, 14));
         EXPECT_TRUE(over_ipv4_is_right(packet, 14));
     }
@@ -144,9 +145,9 @@ TEST(Transmit, Segments) {
 }
 
 TEST(Transmit, BelievesTheDriverWhereHeadersLieInAnUnknownTunnel) {
-    const Packet inside = ethernet(0x0800) + ipv4(protocol_udp, udp(payload(100)));
+    const FrameBuffer inside = ethernet(0x0800) + ipv4(protocol_udp, udp(payload(100)));
     // VXLAN by another port, which the parser takes for data.
-    const Packet frame = ethernet(0x0800) + ipv4(protocol_udp, udp(payload(8) + inside, 4790));
+    const FrameBuffer frame = ethernet(0x0800) + ipv4(protocol_udp, udp(payload(8) + inside, 4790));
     constexpr std::size_t inner = 14 + 20 + 8 + 8 + 14;
     constexpr std::uint8_t inner_network = 1U << 4, inner_transport = 1U << 5;
     const auto packets = Request(network_checksum | inner_network | inner_transport)
@@ -161,7 +162,7 @@ TEST(Transmit, BelievesTheDriverWhereHeadersLieInAnUnknownTunnel) {
 }
 
 TEST(Transmit, SaysWhatIsWrongWithARequest) {
-    std::vector<Packet> none;
+    std::vector<FrameBuffer> none;
     EXPECT_EQ(Request().pointer(udp_frame, key + 1).send(operation_send, none),
               Syndrome::protection);
     Request longer;
