@@ -4,6 +4,7 @@
 // big-endian, and none crosses a 32-bit word but those of 64.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
 
@@ -16,6 +17,15 @@ struct Field {
     /// The same field where its structure is itself a part, @p base bits into another one.
     constexpr Field in(unsigned base) const { return {base + offset, width}; }
 };
+
+inline std::uint16_t load16(const std::uint8_t* at) {
+    return static_cast<std::uint16_t>(at[0] << 8 | at[1]);
+}
+
+inline void store16(std::uint8_t* at, std::size_t value) {
+    at[0] = static_cast<std::uint8_t>(value >> 8);
+    at[1] = static_cast<std::uint8_t>(value);
+}
 
 inline std::uint32_t load32(const void* at) {
     std::uint32_t value = 0;

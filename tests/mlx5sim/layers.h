@@ -3,21 +3,14 @@
 // VLAN tags, IPv4 or IPv6, TCP or UDP or ESP, and the same again within VXLAN.
 #pragma once
 
+#include "fields.h"
+
 #include <cstdint>
 #include <span>
 
 namespace mlx5sim {
 
 constexpr std::uint8_t protocol_tcp = 6, protocol_udp = 17, protocol_esp = 50;
-
-inline std::uint16_t load16(const std::uint8_t* at) {
-    return static_cast<std::uint16_t>(at[0] << 8 | at[1]);
-}
-
-inline void store16(std::uint8_t* at, std::size_t value) {
-    at[0] = static_cast<std::uint8_t>(value >> 8);
-    at[1] = static_cast<std::uint8_t>(value);
-}
 
 /// One IP header and what it carries. Offsets are from the frame's first octet.
 struct Level {

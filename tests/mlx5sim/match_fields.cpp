@@ -66,10 +66,6 @@ constexpr unsigned register_word(unsigned number) {
 
 using Image = std::uint8_t*;
 
-std::uint16_t load16(const std::uint8_t* at) {
-    return static_cast<std::uint16_t>(at[0] << 8 | at[1]);
-}
-
 // Before a mac address lie 32 bits, then 16.
 void put_link(Image image, const std::uint8_t* packet, const Headers& layers, unsigned which) {
     const unsigned at = l2_at[which], from = l2_source_at[which];

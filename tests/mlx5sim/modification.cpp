@@ -80,10 +80,6 @@ std::uint32_t* find_register(Packet& packet, unsigned number) {
     return nullptr;
 }
 
-std::uint16_t load16(const std::uint8_t* at) {
-    return static_cast<std::uint16_t>(at[0] << 8 | at[1]);
-}
-
 /// RFC 1624: the checksum at @p at, after @p before became @p after in what it is over.
 void correct(std::uint8_t* at, std::uint32_t before, std::uint32_t after) {
     std::uint32_t sum = static_cast<std::uint16_t>(~load16(at));
@@ -92,8 +88,7 @@ void correct(std::uint8_t* at, std::uint32_t before, std::uint32_t after) {
     while (sum > 0xffff)
         sum = (sum & 0xffff) + (sum >> 16);
     const auto checksum = static_cast<std::uint16_t>(~sum);
-    at[0] = static_cast<std::uint8_t>(checksum >> 8);
-    at[1] = static_cast<std::uint8_t>(checksum);
+    store16(at, checksum);
 }
 
 /// A field of a packet that has it.

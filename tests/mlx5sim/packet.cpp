@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "packet.h"
 
-#include <algorithm>
-#include <cstring>
+#include "checksum.h"
+#include "fields.h"
 
-#include <endian.h>
+#include <algorithm>
+
 #include <netinet/in.h>
 
 namespace mlx5sim {
@@ -17,12 +18,10 @@ constexpr std::size_t headroom = 256;
 constexpr std::uint16_t ethertype_ipv4 = 0x0800, ethertype_ipv6 = 0x86dd, ethertype_vlan = 0x8100,
                         ethertype_qinq = 0x88a8;
 constexpr std::size_t mac_size = 12, vlan_size = 4, udp_size = 8, tcp_size = 20, vxlan_size = 8,
-                      ipv6_size = 40;
+                      esp_size = 8, ipv6_size = 40;
 constexpr std::uint16_t vxlan_port = 4789;
-
-std::uint16_t load16(const std::uint8_t* at) {
-    return static_cast<std::uint16_t>(at[0] << 8 | at[1]);
-}
+/// Of data that hold their own checksum.
+constexpr std::uint16_t right_sum = 0xffff;
 
 /// One stack of headers in the making.
 class Parser {
@@ -75,15 +74,14 @@ class Parser {
         const std::size_t size = (header[0] & 0xf) * std::size_t{4};
         const std::size_t total = load16(header + 2);
         if (size < 20 || !has(layers_.network, size)) return;
-        layers_.ipv4_checksum_ok = ones_sum({header, size}) == 0xffff;
+        layers_.ipv4_checksum_ok = Sum().add({header, size}).folded() == right_sum;
         layers_.l3_ok = total >= size && has(layers_.network, total) && layers_.ipv4_checksum_ok;
         const std::uint16_t fragment = load16(header + 6);
         layers_.fragment = (fragment & 0x3fff) != 0;
         layers_.first_fragment = layers_.fragment && (fragment & 0x1fff) == 0;
         layers_.protocol = header[9];
         if (!layers_.l3_ok || (fragment & 0x1fff) != 0) return;
-        const std::uint64_t pseudo = ones_sum({header + 12, 8});
-        transport(layers_.network + size, total - size, pseudo);
+        transport(layers_.network + size, total - size, Sum().add({header + 12, 8}));
     }
 
     void ipv6() {
@@ -100,7 +98,7 @@ class Parser {
         while (!later_fragment && skip_extension(at, end, later_fragment))
             continue;
         if (later_fragment || at > end) return;
-        transport(at, end - at, ones_sum({header + 8, 32}));
+        transport(at, end - at, Sum().add({header + 8, 32}));
     }
 
     bool skip_extension(std::size_t& at, std::size_t end, bool& later_fragment) {
@@ -125,34 +123,41 @@ class Parser {
         return true;
     }
 
-    void transport(std::size_t at, std::size_t length, std::uint64_t pseudo) {
+    /// @p addresses: the sum of them, with which the pseudo-header begins.
+    void transport(std::size_t at, std::size_t length, Sum addresses) {
         layers_.transport = at;
         const std::span<const std::uint8_t> segment = packet_.subspan(at, length);
-        const bool zero_udp =
-            layers_.protocol == IPPROTO_UDP && length >= udp_size && load16(&segment[6]) == 0;
         switch (layers_.protocol) {
         case IPPROTO_TCP:
             if (length < tcp_size) return;
             layers_.transport_kind = TransportHeader::tcp;
-            layers_.l4_ok = (segment[12] >> 4) * std::size_t{4} >= tcp_size
-                            && (segment[12] >> 4) * std::size_t{4} <= length;
+            check_transport(segment, is_sound_tcp(segment), addresses);
             break;
         case IPPROTO_UDP:
             if (length < udp_size) return;
             layers_.transport_kind = TransportHeader::udp;
-            layers_.l4_ok = layers_.fragment || load16(&segment[4]) == length;
+            check_transport(segment, load16(&segment[4]) == length, addresses);
+            if (load16(&segment[6]) == 0) layers_.l4_checksum_ok = layers_.l4_ok;
             break;
         case IPPROTO_ESP:
-            layers_.transport_kind = TransportHeader::ipsec;
-            return;
+            if (length >= esp_size) layers_.transport_kind = TransportHeader::ipsec;
+            break;
         default:
-            return;
+            break;
         }
-        // A fragment does not hold all that the checksum is over.
-        layers_.l4_checksum_ok =
-            layers_.l4_ok && !layers_.fragment
-            && (zero_udp || ones_sum(segment, pseudo + layers_.protocol + length) == 0xffff);
-        layers_.l4_ok = layers_.l4_ok && !layers_.fragment;
+    }
+
+    static bool is_sound_tcp(std::span<const std::uint8_t> segment) {
+        const std::size_t size = (segment[12] >> 4) * std::size_t{4};
+        return size >= tcp_size && size <= segment.size();
+    }
+
+    // A fragment does not hold all that lengths and checksum are over.
+    void check_transport(std::span<const std::uint8_t> segment, bool sound, Sum addresses) {
+        layers_.l4_ok = sound && !layers_.fragment;
+        addresses.add_word(layers_.protocol);
+        addresses.add_word(static_cast<std::uint16_t>(segment.size()));
+        layers_.l4_checksum_ok = layers_.l4_ok && addresses.add(segment).folded() == right_sum;
     }
 
     std::span<const std::uint8_t> packet_;
@@ -160,28 +165,6 @@ class Parser {
 };
 
 } // namespace
-
-std::uint16_t ones_sum(std::span<const std::uint8_t> octets, std::uint64_t start) {
-    // The sum does not care for the octets' order within the words, but for the last swap.
-    std::uint64_t sum = 0;
-    std::size_t i = 0;
-    for (; i + 4 <= octets.size(); i += 4) {
-        std::uint32_t word = 0;
-        std::memcpy(&word, octets.data() + i, 4);
-        sum += word;
-    }
-    std::array<std::uint8_t, 4> rest{};
-    std::copy(octets.begin() + static_cast<std::ptrdiff_t>(i), octets.end(), rest.begin());
-    std::uint32_t word = 0;
-    std::memcpy(&word, rest.data(), 4);
-    sum += word;
-    while (sum > 0xffff)
-        sum = (sum & 0xffff) + (sum >> 16);
-    std::uint64_t folded = be16toh(static_cast<std::uint16_t>(sum)) + start;
-    while (folded > 0xffff)
-        folded = (folded & 0xffff) + (folded >> 16);
-    return static_cast<std::uint16_t>(folded);
-}
 
 Packet::Packet(std::span<const std::uint8_t> octets)
     : buffer_(headroom + octets.size()), start_(headroom) {

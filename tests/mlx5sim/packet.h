@@ -76,7 +76,4 @@ class Packet {
     std::optional<std::size_t> tunnel_;
 };
 
-/// RFC 1071, not yet complemented: 0xffff over data that holds its own right checksum.
-std::uint16_t ones_sum(std::span<const std::uint8_t> octets, std::uint64_t start = 0);
-
 } // namespace mlx5sim

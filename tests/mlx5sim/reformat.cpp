@@ -2,6 +2,7 @@
 #include "reformat.h"
 
 #include "caps.h"
+#include "checksum.h"
 #include "fields.h"
 #include "report.h"
 
@@ -13,11 +14,6 @@
 namespace mlx5sim {
 
 namespace {
-
-void store16(std::uint8_t* at, std::size_t value) {
-    at[0] = static_cast<std::uint8_t>(value >> 8);
-    at[1] = static_cast<std::uint8_t>(value);
-}
 
 /// CRC-16 over 0x100b, the highest bit first, from zero.
 std::uint16_t crc16(std::span<const std::uint8_t> octets) {
@@ -103,7 +99,7 @@ void encapsulate(Packet& packet, std::span<const std::uint8_t> header) {
     case NetworkHeader::ipv4:
         store16(network + 2, length);
         store16(network + 10, 0);
-        store16(network + 10, static_cast<std::uint16_t>(~ones_sum({network, 20})));
+        store16(network + 10, Sum().add({network, 20}).complement());
         if (network[9] == IPPROTO_UDP) transport = network + 20;
         break;
     case NetworkHeader::ipv6:

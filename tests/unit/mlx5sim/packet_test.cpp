@@ -68,6 +68,13 @@ TEST(CardPacket, NoLengthReadsBeyondTheEnd) {
     }
 }
 
+TEST(CardPacket, TakesNoEspHeaderThatIsCutOff) {
+    const Octets whole = ethernet(ipv4(Octets(8, 1), 50), 0x0800);
+    EXPECT_EQ(Packet(whole).outer().transport_kind, TransportHeader::ipsec);
+    const Octets part = ethernet(ipv4(Octets(7, 1), 50), 0x0800);
+    EXPECT_EQ(Packet(part).outer().transport_kind, TransportHeader::none);
+}
+
 TEST(CardPacket, GrowsBeyondItsHeadroom) {
     Packet packet(plain());
     const Octets before(packet.octets().begin(), packet.octets().end());
@@ -77,11 +84,6 @@ TEST(CardPacket, GrowsBeyondItsHeadroom) {
     EXPECT_EQ(Octets(packet.octets().begin(), packet.octets().end()), header + header + before);
     packet.remove(10, 590);
     EXPECT_EQ(packet.size(), before.size() + 10);
-}
-
-TEST(CardPacket, SumsOddOctets) {
-    const Octets octets{1, 2, 3, 4, 5, 6, 7};
-    EXPECT_EQ(static_cast<std::uint16_t>(~ones_sum(octets)), checksum(octets));
 }
 
 } // namespace
