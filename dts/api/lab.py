@@ -102,6 +102,12 @@ class Hypervisor:
                 self.namespace.mute(port)
                 self.namespace.ip("link", "set", port, "master", f"bridge{index}")
 
+    def cable_of(self, index: int) -> tuple[Namespace, str]:
+        """Where a frame is sent that this uplink shall receive, past what may lose it."""
+        if self.uplink_kind == "tap":
+            return self.namespace, f"up{index}"
+        return self.lab.switches[index].namespace, self.name
+
     @property
     def underlay_mac(self) -> str:
         """The MAC of the underlay: the first uplink's."""

@@ -177,7 +177,7 @@ class TestHostile:
                  for vni in (BLUE, RED, BLUE + 7)]
         traffic_as_before(lab)
         count = Count(lab, "p0")
-        sent = mutate_and_send(hv1.namespace, "up0", seeds, number, request, spare=12)
+        sent = mutate_and_send(*hv1.cable_of(0), seeds, number, request, spare=12)
         assert sent == number
         wait_until(lambda: count.received() >= sent, f"{sent} packets received", 20)
         port = count.read_port().since(count.port)
@@ -208,7 +208,7 @@ class TestHostile:
                  for frame in inner_frames(vm_mac(1), FAR) for vni in (GREEN, GREEN, BLUE)]
         count = Count(lab, "p0")
         green = hv1.shell.tenant("green")
-        sent = mutate_and_send(hv1.namespace, "up0", seeds, number, request, spare=12)
+        sent = mutate_and_send(*hv1.cable_of(0), seeds, number, request, spare=12)
         assert sent == number
         wait_until(lambda: count.received() >= sent, f"{sent} packets received", 20)
         self.sums_of_uplink(count)
@@ -273,7 +273,7 @@ class TestHostile:
         hv1 = lab.hypervisors[0]
         number = request.config.getoption("--hostile-packets") // 10
         dice = random.Random(request.config.getoption("--hostile-seed"))
-        for place, space, interface, mac in (("p0", hv1.namespace, "up0", hv1.underlay_mac),
+        for place, space, interface, mac in (("p0", *hv1.cable_of(0), hv1.underlay_mac),
                                              ("evil", hv1.vms["evil"].namespace, "eth0", FAR)):
             count = Count(lab, place)
             seeds = [Ether(src=FAR, dst=mac, type=kind) / dice.randbytes(length)
