@@ -143,6 +143,15 @@ class Hypervisor:
         vm.before_start(self.namespace)
         return vm
 
+    def late_vm(self, name: str, number: int) -> Vm:
+        """A VM whose tenant comes when the process runs already."""
+        vm = Vm(name, vm_mac(number), vm_addresses(number), "veth")
+        if self.card is not None:
+            vm.vf, vm.port = self.card.take_spare()
+        self.vms[name] = vm
+        vm.before_start(self.namespace)
+        return vm
+
     def start_process(self, ready: bool = True) -> Sallyport:
         """Starts the process alone; its shell answers when it returns, if `ready`."""
         self.sallyport = Sallyport(self.namespace, self.main, list(self.tenants.values()),

@@ -22,25 +22,36 @@ class SimulatedCard:
     #: Representors and uplinks are ports of DPDK, which has room for 32 with the host port.
     most_vfs = 28
 
+    #: VFs for VMs that come when the process runs: their interfaces come then too.
+    spare_vfs = 2
+
     def __init__(self, uplinks: tuple[str, ...]) -> None:
         """`uplinks`: interfaces of p0 and p1."""
         self._attached = {f"p{index}": name for index, name in enumerate(uplinks)}
         self._vfs = 0
+        self._spare: list[tuple[str, str]] = []
         #: Other keys of the topology.
         self.settings: dict[str, str] = {}
         self._control: Path | None = None
 
     def add_vf(self, interface: str) -> str:
-        """A VF at this interface; what a config file calls it."""
+        """A VF at this interface, before the process starts; what a config file calls it."""
         assert self._vfs < self.most_vfs, "the card is full"
         name = f"pf0vf{self._vfs}"
         self._vfs += 1
         self._attached[name] = interface
         return name
 
+    def take_spare(self) -> tuple[str, str]:
+        """One that nobody has yet, while the process runs, and its interface."""
+        return self._spare.pop()
+
     def topology(self) -> str:
         """The file."""
-        keys = {"pci": PCI, "pf0.vfs": str(max(self._vfs, 1)), **self.settings,
+        if not self._spare:
+            names = [f"late{self._vfs + number}" for number in range(self.spare_vfs)]
+            self._spare = [(self.add_vf(name), name) for name in names]
+        keys = {"pci": PCI, "pf0.vfs": str(self._vfs), **self.settings,
                 **{f"{port}.attached_to": name for port, name in self._attached.items()}}
         return "".join(f"{key} = {value}\n" for key, value in keys.items())
 

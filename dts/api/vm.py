@@ -17,6 +17,7 @@ class Vm:
     Attributes:
         kind: "tap" (net_tap: the interface is made by the process) or "veth" (net_af_packet on
             the hypervisor's end of a cable).
+        port: the hypervisor's end of its cable, where it has one.
         card: where the hypervisor has one, both are a cable to a VF of it.
     """
 
@@ -29,7 +30,8 @@ class Vm:
         self.addresses = addresses
         self.kind = kind
         self.mtu = mtu
-        self.vf = None if card is None else card.add_vf(f"vm-{name}")
+        self.port = f"vm-{name}"
+        self.vf = None if card is None else card.add_vf(self.port)
         self.namespace = Namespace(f"vm-{name}")
 
     @property
@@ -49,7 +51,7 @@ class Vm:
         elif self.kind == "tap":
             device = f"net_tap_{self.name},iface=tap-{self.name}"
         else:
-            device = f"net_af_packet_{self.name},iface=vm-{self.name}"
+            device = f"net_af_packet_{self.name},iface={self.port}"
         return VmPortConfig(self.name, device, [self.mac] if macs is None else macs)
 
     @property
@@ -57,7 +59,8 @@ class Vm:
         """What `show port info` calls it."""
         if self.vf is not None:
             return "mlx5_pci"
-        return {"tap": "net_tap", "veth": "net_af_packet"}[self.kind]
+        return {"tap": "net_tap", "veth": "net_af_packet", "vhost-user": "net_vhost",
+                "virtio-user": "net_virtio"}[self.kind]
 
     @property
     def _is_cabled(self) -> bool:
@@ -66,9 +69,8 @@ class Vm:
     def before_start(self, hypervisor: Namespace) -> None:
         """What the process needs to find: the cable of a veth VM."""
         if self._is_cabled:
-            port = f"vm-{self.name}"
-            cable(hypervisor, port, self.namespace, self.interface, mac_other=self.mac)
-            hypervisor.mute(port)
+            cable(hypervisor, self.port, self.namespace, self.interface, mac_other=self.mac)
+            hypervisor.mute(self.port)
             self._configure()
 
     def after_start(self, hypervisor: Namespace) -> None:
