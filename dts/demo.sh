@@ -28,6 +28,10 @@ while [ $# -gt 0 ]; do
         arguments+=("$1" "$2")
         shift
         ;;
+    --nic=*)
+        nic=${1#*=}
+        arguments+=("$1")
+        ;;
     *) arguments+=("$1") ;;
     esac
     shift

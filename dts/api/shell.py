@@ -107,15 +107,15 @@ class _Counters:
     @classmethod
     def parse(cls, answer: dict[str, Any]) -> Self:
         """What the CPU and the NIC have counted, together."""
-        counters = dict(answer.get("counters", answer))
+        counters, drops = dict(answer.get("counters", answer)), Drops.parse(answer["drops"])
         if answer["nic"] is not None:
-            cls._add(counters, answer["nic"])
-        return cls(drops=Drops.parse(answer["drops"]), **{
+            cls._add(counters, drops, answer["nic"])
+        return cls(drops=drops, **{
             field.name: counters[field.name]
             for field in dataclasses.fields(cls) if field.name != "drops"})
 
     @classmethod
-    def _add(cls, counters: dict[str, int], more: dict[str, int]) -> None:
+    def _add(cls, counters: dict[str, int], drops: Drops, more: dict[str, int]) -> None:
         """Adds what the NIC has counted."""
         raise NotImplementedError
 
@@ -138,7 +138,7 @@ class TenantCounters(_Counters):
     moves: int
 
     @classmethod
-    def _add(cls, counters: dict[str, int], more: dict[str, int]) -> None:
+    def _add(cls, counters: dict[str, int], drops: Drops, more: dict[str, int]) -> None:
         # What the NIC forwards, the CPU has not seen.
         for unit in ("packets", "bytes"):
             switched, encap, decap = (more[f"{way}_{unit}"] for way in ("switched", "encap", "decap"))
@@ -163,11 +163,13 @@ class PortCounters(_Counters):
     rx_no_buffer: int
 
     @classmethod
-    def _add(cls, counters: dict[str, int], more: dict[str, int]) -> None:
+    def _add(cls, counters: dict[str, int], drops: Drops, more: dict[str, int]) -> None:
         # The NIC has counted all that came, the CPU sooner what it has got.
         for unit in ("packets", "bytes"):
             counters[f"rx_{unit}"] = max(counters[f"rx_{unit}"], more[f"rx_{unit}"])
             counters[f"tx_{unit}"] += more[f"tx_{unit}"]
+        if over := more["rate_exceeded_packets"]:
+            drops["rate-exceeded"] += over
 
 
 @dataclass(frozen=True)
