@@ -116,8 +116,8 @@ void quality_of_service(std::uint8_t* answer, const Capabilities& caps) {
 
 void roce(std::uint8_t* answer, const Capabilities&) {
     put(answer, {
-                    {{0xc0, 16}, 0xffff}, // r_roce_max_src_udp_port
-                    {{0xd0, 16}, 0xc000}, // r_roce_min_src_udp_port
+                    {{0xc0, 16}, highest_roce_port}, // r_roce_max_src_udp_port
+                    {{0xd0, 16}, lowest_roce_port},  // r_roce_min_src_udp_port
                 });
 }
 

@@ -3,6 +3,7 @@
 
 #include "caps.h"
 #include "fields.h"
+#include "match_fields.h"
 #include "queues.h"
 #include "report.h"
 #include "steering.h"
@@ -242,6 +243,9 @@ std::unique_ptr<Object> make_rule_table(const std::uint8_t* in) {
     table->reparse = static_cast<std::uint8_t>(get(in, rtc::reparse_mode));
     table->log_size = get32(in, rtc::log_hash_size);
     table->log_depth = get32(in, rtc::log_depth);
+    table->hold_entries(get32(in, rtc::ste_base), get32(in, rtc::ste_offset));
+    if (const Definer* const definer = Definer::find(table->definer))
+        MatchFields::check(*definer, table->is_jumbo());
     return table;
 }
 

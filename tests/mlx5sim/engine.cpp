@@ -2,6 +2,7 @@
 #include "engine.h"
 
 #include "caps.h"
+#include "eswitch.h"
 #include "export.h"
 #include "fields.h"
 #include "queues.h"
@@ -28,9 +29,7 @@ constexpr std::uint8_t operation_no = 0x00, operation_table_access = 0x2c, opera
 constexpr std::uint8_t modifier_entry = 0, modifier_argument = 1;
 /// Of the access to ASO objects.
 constexpr std::uint8_t modifier_meter = 2;
-
-/// By the driver, since the card came up. Under the card's lock.
-Counters::Count sent;
+constexpr Field data_mask{0x140, 64};
 
 /// The first 16 octets of a work request.
 struct Control {
@@ -85,12 +84,20 @@ void read_counters(std::uint32_t group, std::uint8_t* to) {
     refuse("ACCESS_ASO: there is no counter %u", first);
 }
 
-void write_meter(std::uint32_t object, std::span<const std::uint8_t, 64> data) {
+// The mask has a bit for each octet, the highest for the first.
+void write_meters(std::uint32_t object, std::uint64_t mask,
+                  std::span<const std::uint8_t, 2 * Meter::size> data) {
     for (const auto& [id, meters] : Meters::all()) {
         const std::uint32_t first = (object - id) * 2;
         if (object < id || first + 1 >= meters->list.size()) continue;
-        std::copy_n(data.data(), 32, meters->list[first].begin());
-        std::copy_n(data.data() + 32, 32, meters->list[first + 1].begin());
+        std::array<bool, 2> written{};
+        for (std::size_t i = 0; i < data.size(); ++i) {
+            if ((mask >> (data.size() - 1 - i) & 1) == 0) continue;
+            meters->list[first + i / Meter::size].parameters[i % Meter::size] = data[i];
+            written[i / Meter::size] = true;
+        }
+        for (std::size_t i = 0; i < written.size(); ++i)
+            if (written[i]) meters->list[first + i].set_up(Meter::Clock::now());
         return;
     }
     refuse("ACCESS_ASO: there is no meter %u", object);
@@ -106,22 +113,17 @@ void do_aso(const SendQueue& queue, const Control& control) {
     case counter_access_operation:
         return read_counters(control.immediate, reinterpret_cast<std::uint8_t*>(address));
     case modifier_meter:
-        return write_meter(control.immediate, data);
+        return write_meters(control.immediate, get(aso.data(), data_mask), data);
     default:
         refuse("ACCESS_ASO: the modifier %u is not simulated", control.modifier);
     }
 }
 
-// Nothing carries packets yet: what the driver sends is taken apart, as on its way out, and
-// counted.
 void do_send(const SendQueue& queue, const Control& control) {
     std::vector<std::uint8_t> request(control.segments * std::size_t{16});
     queue.copy(control.index, 0, request.data(), request.size());
-    for (const Packet& packet : packets_of(request, control.operation)) {
-        ++sent.packets;
-        sent.octets += packet.size();
-        trace("send queue %u: a packet of %zu octets", queue.id, packet.size());
-    }
+    for (const Frame& frame : packets_of(request, control.operation))
+        enter_from_queue(queue.id, frame);
 }
 
 /// Does one request. False: there is none, or its completion has no room.

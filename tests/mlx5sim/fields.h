@@ -118,9 +118,9 @@ namespace definer {
 constexpr unsigned base = general_object::body;
 constexpr Field format = Field{0x90, 16}.in(base);
 /// Selectors stand in words of four, the last first.
-constexpr unsigned dword_selectors = base + 0xc0, byte_selectors = base + 0x140;
-/// Control and mask as they stand in a table's entry: 20 + 44 octets.
-constexpr unsigned mask = base + 0x260;
+constexpr unsigned dword_selectors = base + 0x100, byte_selectors = base + 0x180;
+/// As the tag stands in an entry: 44 octets.
+constexpr unsigned mask = base + 0x2a0;
 } // namespace definer
 
 namespace pattern {

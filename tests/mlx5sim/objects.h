@@ -44,7 +44,9 @@ class Object : public Counted {
 template<typename Self>
 class Indexed : public Object {
   public:
-    Indexed(const char* kind, std::uint32_t number) : Object(kind, number) {
+    // The pointer is only kept here: what it points to is whole before anybody looks at it.
+    __attribute__((no_sanitize("vptr"))) Indexed(const char* kind, std::uint32_t number)
+        : Object(kind, number) {
         index()[number] = static_cast<Self*>(this);
     }
     ~Indexed() override { index().erase(id); }

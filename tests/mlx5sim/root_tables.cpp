@@ -4,9 +4,12 @@
 #include "device.h"
 #include "export.h"
 #include "fields.h"
+#include "report.h"
+#include "root_fields.h"
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 #include <list>
 
 namespace mlx5sim {
@@ -43,14 +46,27 @@ int remove_whole(std::list<Whole>& wholes, const Part* part) {
 
 } // namespace
 
-std::vector<const RootFlow*> root_flows(mlx5dv_flow_table_type table) {
-    std::vector<const RootFlow*> found;
-    for (const RootFlow& flow : flows())
-        if (flow.matcher->table == table) found.push_back(&flow);
-    std::stable_sort(found.begin(), found.end(), [](const RootFlow* one, const RootFlow* other) {
-        return one->matcher->priority < other->matcher->priority;
-    });
+const RootFlow* find_root_flow(const Packet& packet, mlx5dv_flow_table_type table) {
+    const RootFields fields = root_fields_of(packet);
+    const RootFlow* found = nullptr;
+    for (const RootFlow& flow : flows()) {
+        const RootMatcher& matcher = *flow.matcher;
+        if (matcher.table != table || (found && found->matcher->priority <= matcher.priority))
+            continue;
+        const bool matches = std::ranges::all_of(matcher.words, [&](std::size_t at) {
+            return ((load32(fields.data() + at) ^ load32(flow.value.data() + at))
+                    & load32(matcher.mask.data() + at))
+                   == 0;
+        });
+        if (matches) found = &flow;
+    }
     return found;
+}
+
+const std::vector<Modification>& modifications_of(const ibv_flow_action* action) {
+    for (const RootAction& each : modifications())
+        if (&each.verbs == action) return each.modifications;
+    refuse("a rule of a root table has a flow action that nobody made");
 }
 
 } // namespace mlx5sim
@@ -62,6 +78,7 @@ mlx5dv_create_flow_matcher(ibv_context*, mlx5dv_flow_matcher_attr* attributes) {
     auto* const matcher = new RootMatcher;
     matcher->priority = attributes->priority;
     matcher->mask = octets_of(*attributes->match_mask);
+    matcher->words = words_of_mask(matcher->mask);
     matcher->table = (attributes->comp_mask & MLX5DV_FLOW_MATCHER_MASK_FT_TYPE) != 0
                          ? attributes->ft_type
                      : (attributes->flags & IBV_FLOW_ATTR_FLAGS_EGRESS) != 0
@@ -127,7 +144,8 @@ MLX5SIM_EXPORT ibv_flow_action* mlx5dv_create_flow_action_modify_header(ibv_cont
     const std::lock_guard guard(card_lock());
     RootAction& action = modifications().emplace_back();
     action.verbs.context = context_of_destroyers();
-    action.modifications.assign(actions, actions + size / sizeof *actions);
+    action.modifications.resize(size / sizeof(Modification));
+    std::memcpy(action.modifications.data(), actions, size);
     return &action.verbs;
 }
 

@@ -4,7 +4,9 @@
 #pragma once
 
 #include "objects.h"
+#include "packet.h"
 
+#include <array>
 #include <cstdint>
 #include <vector>
 
@@ -17,14 +19,18 @@ struct RootMatcher : Counted {
     mlx5dv_flow_table_type table{};
     std::uint16_t priority = 0;
     std::vector<std::uint8_t> mask;
+    /// Those octets of the mask, in words of 32 bits, that are not zero.
+    std::vector<std::size_t> words;
 };
+
+/// As the manual's set, add and copy actions are.
+using Modification = std::array<std::uint8_t, 8>;
 
 /// A list of modifications for use in root tables.
 struct RootAction : Counted {
     RootAction() : Counted("root action") {}
     ibv_flow_action verbs{};
-    /// Each 8 octets, as the manual's set, add and copy actions are.
-    std::vector<std::uint64_t> modifications;
+    std::vector<Modification> modifications;
 };
 
 struct RootFlow : Counted {
@@ -45,7 +51,9 @@ struct SteeringAnchor : Indexed<SteeringAnchor> {
     const mlx5dv_flow_table_type table;
 };
 
-/// Those of a table, the lowest priority's number first, then as they came.
-std::vector<const RootFlow*> root_flows(mlx5dv_flow_table_type table);
+/// The rule that takes @p packet: the first of the lowest priority's number. Null: none.
+const RootFlow* find_root_flow(const Packet& packet, mlx5dv_flow_table_type table);
+
+const std::vector<Modification>& modifications_of(const ibv_flow_action* action);
 
 } // namespace mlx5sim

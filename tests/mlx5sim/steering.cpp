@@ -19,7 +19,29 @@ constexpr std::uint8_t by_hash = 0;
 /// Where the tag begins in an entry: behind control alone, or behind three words of actions too.
 constexpr std::size_t jumbo_tag_at = 20, tag_at = 32;
 
+/// By the range that holds their entries.
+std::unordered_map<std::uint32_t, RuleTable*>& tables_by_range() {
+    static auto* const instance = new std::unordered_map<std::uint32_t, RuleTable*>;
+    return *instance;
+}
+
 } // namespace
+
+void RuleTable::hold_entries(std::uint32_t range, std::uint32_t first) {
+    entries = range;
+    first_entry = first;
+    tables_by_range()[range] = this;
+}
+
+RuleTable::~RuleTable() {
+    const auto found = tables_by_range().find(entries);
+    if (found != tables_by_range().end() && found->second == this) tables_by_range().erase(found);
+}
+
+RuleTable* table_of_entries(std::uint32_t range) {
+    const auto found = tables_by_range().find(range);
+    return found == tables_by_range().end() ? nullptr : found->second;
+}
 
 std::size_t TagHash::operator()(const std::array<std::uint8_t, 44>& tag) const noexcept {
     return std::hash<std::string_view>{}({reinterpret_cast<const char*>(tag.data()), tag.size()});

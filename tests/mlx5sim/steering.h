@@ -5,6 +5,7 @@
 // header modifications is made of.
 #pragma once
 
+#include "meter.h"
 #include "objects.h"
 
 #include <array>
@@ -106,7 +107,7 @@ struct Counters : Indexed<Counters> {
 /// Meters, two to an object as the manual has it.
 struct Meters : Indexed<Meters> {
     Meters(std::uint32_t number, std::size_t size) : Indexed("meter", number), list(2 * size) {}
-    std::vector<std::array<std::uint8_t, 32>> list;
+    std::vector<Meter> list;
 };
 
 struct PacketReformat : Indexed<PacketReformat> {
@@ -129,6 +130,7 @@ struct TagHash {
 
 struct RuleTable : Indexed<RuleTable> {
     explicit RuleTable(std::uint32_t number) : Indexed("RTC", number) {}
+    ~RuleTable() override;
     std::uint8_t type = 0;
     std::uint8_t format_0 = 0;
     std::uint32_t definer = 0;
@@ -144,11 +146,17 @@ struct RuleTable : Indexed<RuleTable> {
     std::unordered_map<std::array<std::uint8_t, 44>, Entry, TagHash> by_tag;
     /// Of tables that are addressed by an index.
     std::unordered_map<std::uint32_t, Entry> by_index;
+    /// The number of the range that holds the entries, and where in it the first of them is.
+    std::uint32_t entries = 0, first_entry = 0;
+    void hold_entries(std::uint32_t range, std::uint32_t first);
 
     bool is_jumbo() const;
     /// The tag of @p data under the mask: what entries are found by.
     std::array<std::uint8_t, 44> key(std::span<const std::uint8_t, 64> data) const;
 };
+
+/// The table whose entries lie in a range, by the range's number; null: none.
+RuleTable* table_of_entries(std::uint32_t range);
 
 /// Formats of entries.
 constexpr std::uint8_t format_8_words = 4, format_11_words = 5, format_range = 7,

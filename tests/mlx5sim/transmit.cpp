@@ -20,12 +20,12 @@ std::size_t rounded(std::size_t size) {
     return (size + segment - 1) / segment * segment;
 }
 
-void append(Packet& packet, const std::uint8_t* data, std::size_t size) {
+void append(Frame& packet, const std::uint8_t* data, std::size_t size) {
     packet.insert(packet.end(), data, data + size);
 }
 
 /// What one data segment adds to a packet; returns where the next one begins.
-std::size_t take_data(std::span<const std::uint8_t> request, std::size_t at, Packet& packet) {
+std::size_t take_data(std::span<const std::uint8_t> request, std::size_t at, Frame& packet) {
     const std::uint8_t* const data = request.data() + at;
     const std::uint32_t count = load32(data);
     const std::size_t size = count & ~is_inline;
@@ -40,7 +40,7 @@ std::size_t take_data(std::span<const std::uint8_t> request, std::size_t at, Pac
 }
 
 /// The header that stands in the Ethernet segment and behind it; returns where data begins.
-std::size_t take_inline_header(std::span<const std::uint8_t> request, Packet& packet) {
+std::size_t take_inline_header(std::span<const std::uint8_t> request, Frame& packet) {
     const std::uint8_t* const ethernet = request.data() + ethernet_at;
     if ((load32(ethernet + 12) & insert_vlan) != 0)
         refuse("inserting a VLAN tag on sending is not simulated");
@@ -54,7 +54,7 @@ std::size_t take_inline_header(std::span<const std::uint8_t> request, Packet& pa
 
 } // namespace
 
-std::vector<Packet> packets_of(std::span<const std::uint8_t> request, std::uint8_t operation) {
+std::vector<Frame> packets_of(std::span<const std::uint8_t> request, std::uint8_t operation) {
     if (request.size() < first_data_at)
         refuse("a work request that sends has %zu octets", request.size());
     if (operation == operation_segment) refuse("segmentation of TCP is not simulated");
@@ -62,13 +62,13 @@ std::vector<Packet> packets_of(std::span<const std::uint8_t> request, std::uint8
     if (get(ethernet, checksum_flags) != 0 || get(ethernet, software_parser) != 0)
         refuse("computing checksums on sending is not simulated (flags 0x%x)",
                get32(ethernet, checksum_flags));
-    std::vector<Packet> packets;
+    std::vector<Frame> packets;
     if (operation == operation_many_packets) {
         for (std::size_t at = first_data_at; at < request.size();)
             at = take_data(request, at, packets.emplace_back());
         return packets;
     }
-    Packet& packet = packets.emplace_back();
+    Frame& packet = packets.emplace_back();
     for (std::size_t at = take_inline_header(request, packet); at < request.size();)
         at = take_data(request, at, packet);
     return packets;

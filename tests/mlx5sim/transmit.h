@@ -8,7 +8,7 @@
 
 namespace mlx5sim {
 
-using Packet = std::vector<std::uint8_t>;
+using Frame = std::vector<std::uint8_t>;
 
 /// Operations of work requests that carry packets.
 constexpr std::uint8_t operation_send = 0x0a, operation_segment = 0x0e,
@@ -17,6 +17,6 @@ constexpr std::uint8_t operation_send = 0x0a, operation_segment = 0x0e,
 /// The packets of a request, @p request being all of it. One of operation_send has one; one of
 /// operation_many_packets as many as it has data segments. A request that asks for what is not
 /// simulated, as segmentation, ends the process.
-std::vector<Packet> packets_of(std::span<const std::uint8_t> request, std::uint8_t operation);
+std::vector<Frame> packets_of(std::span<const std::uint8_t> request, std::uint8_t operation);
 
 } // namespace mlx5sim
