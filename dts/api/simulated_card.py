@@ -52,7 +52,7 @@ class SimulatedCard:
             names = [f"late{self._vfs + number}" for number in range(self.spare_vfs)]
             self._spare = [(self.add_vf(name), name) for name in names]
         keys = {"pci": PCI, "pf0.vfs": str(self._vfs), **self.settings,
-                **{f"{port}.attached_to": name for port, name in self._attached.items()}}
+                **{f"{port}.attach": name for port, name in self._attached.items()}}
         return "".join(f"{key} = {value}\n" for key, value in keys.items())
 
     def environment(self, folder: Path) -> list[str]:
