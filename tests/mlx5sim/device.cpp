@@ -8,6 +8,7 @@
 #include "export.h"
 #include "topology.h"
 #include "verbs_objects.h"
+#include "world.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -143,6 +144,7 @@ using namespace mlx5sim;
 namespace {
 
 ibv_context* open_device() {
+    start_world();
     start_engine();
     start_control();
     return (new Context)->verbs();

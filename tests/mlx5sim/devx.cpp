@@ -4,7 +4,7 @@
 #include "caps.h"
 #include "fields.h"
 #include "match_fields.h"
-#include "queues.h"
+#include "queue_commands.h"
 #include "report.h"
 #include "steering.h"
 #include "topology.h"
@@ -164,44 +164,6 @@ std::unique_ptr<Object> plain(const char* kind) {
     return std::make_unique<Plain>(kind, next_number());
 }
 
-// ---- queues
-
-std::uint8_t* queue_doorbell(const std::uint8_t* in, unsigned base) {
-    return memory_at(get32(in, work_queue::doorbell_umem.in(base)),
-                     get(in, work_queue::doorbell_offset.in(base)), 8);
-}
-
-std::uint8_t* queue_buffer(const std::uint8_t* in, unsigned base) {
-    const unsigned log_octets =
-        get32(in, work_queue::log_size.in(base)) + get32(in, work_queue::log_stride.in(base));
-    return memory_at(get32(in, work_queue::buffer_umem.in(base)),
-                     get(in, work_queue::buffer_offset.in(base)), std::size_t{1} << log_octets);
-}
-
-std::unique_ptr<Object> make_completion_queue(const std::uint8_t* in) {
-    const unsigned log_size = get32(in, completion_queue::log_size);
-    std::uint8_t* const buffer = memory_at(get32(in, completion_queue::buffer_umem),
-                                           get(in, completion_queue::buffer_offset),
-                                           CompletionQueue::entry_size << log_size);
-    std::uint8_t* const doorbell = memory_at(get32(in, completion_queue::doorbell_umem),
-                                             get(in, completion_queue::doorbell_offset), 8);
-    return std::make_unique<CompletionQueue>(next_number(), buffer, log_size, doorbell);
-}
-
-std::unique_ptr<Object> make_send_queue(const std::uint8_t* in) {
-    return std::make_unique<SendQueue>(
-        next_number(), get32(in, send_queue::cqn), queue_buffer(in, send_queue::work),
-        get32(in, work_queue::log_size.in(send_queue::work)), queue_doorbell(in, send_queue::work));
-}
-
-std::unique_ptr<Object> make_receive_queue(const std::uint8_t* in) {
-    return std::make_unique<ReceiveQueue>(next_number(), get32(in, receive_queue::cqn),
-                                          queue_buffer(in, receive_queue::work),
-                                          get32(in, work_queue::log_size.in(receive_queue::work)),
-                                          get32(in, work_queue::log_stride.in(receive_queue::work)),
-                                          queue_doorbell(in, receive_queue::work));
-}
-
 // ---- steering
 
 std::unique_ptr<Object> make_flow_table(const std::uint8_t* in) {
@@ -337,13 +299,13 @@ std::unique_ptr<Object> make(const Command& command) {
     case create_cq:
         return make_completion_queue(in);
     case alloc_q_counter:
-        return plain<Plain>("queue counter");
+        return make_queue_counter();
     case alloc_pd:
         return plain<Plain>("protection domain");
     case alloc_transport_domain:
         return plain<Plain>("transport domain");
     case create_tir:
-        return plain<Plain>("TIR");
+        return make_tir(in);
     case create_sq:
         return make_send_queue(in);
     case create_rq:
@@ -351,7 +313,7 @@ std::unique_ptr<Object> make(const Command& command) {
     case create_tis:
         return plain<Plain>("TIS");
     case create_rqt:
-        return plain<Plain>("RQT");
+        return make_queue_table(in);
     case create_flow_table:
         return make_flow_table(in);
     case create_flow_group:
@@ -430,19 +392,21 @@ std::unique_ptr<Object> create_object(const Command& command) {
 int modify_object(Object& object, const Command& command) {
     trace("%s: %s %u", command.name().c_str(), object.kind(), object.id);
     const std::uint8_t* const in = command.input.data();
-    constexpr std::uint64_t ready = 1;
     switch (command.opcode()) {
     case modify_sq:
-        static_cast<SendQueue&>(object).ready = get(in, send_queue::state) == ready;
+        modify_send_queue(object, in);
         return 0;
     case modify_rq:
-        static_cast<ReceiveQueue&>(object).ready = get(in, receive_queue::state) == ready;
+        modify_receive_queue(object, in);
         return 0;
     case modify_flow_table:
         connect_flow_table(static_cast<FlowTable&>(object), in);
         return 0;
     case modify_tir:
+        modify_tir_object(object, in);
+        return 0;
     case modify_rqt:
+        modify_queue_table(object, in);
         return 0;
     case modify_general_object:
         if (get(in, general_object::type) == type_stc) {
@@ -459,6 +423,7 @@ int query_object(Object& object, const Command& command) {
     trace("%s: %s %u", command.name().c_str(), object.kind(), object.id);
     switch (command.opcode()) {
     case query_q_counter:
+        query_queue_counter(object, command.input.data(), command.output.data());
         return 0;
     default:
         refuse("%s is not simulated", command.name().c_str());

@@ -5,9 +5,11 @@
 #include "eswitch.h"
 #include "export.h"
 #include "fields.h"
+#include "memory_keys.h"
 #include "queues.h"
 #include "steering.h"
 #include "transmit.h"
+#include "world.h"
 
 #include <algorithm>
 #include <array>
@@ -119,18 +121,31 @@ void do_aso(const SendQueue& queue, const Control& control) {
     }
 }
 
-void do_send(const SendQueue& queue, const Control& control) {
+Syndrome do_send(const SendQueue& queue, const Control& control) {
     std::vector<std::uint8_t> request(control.segments * std::size_t{16});
     queue.copy(control.index, 0, request.data(), request.size());
-    for (const Frame& frame : packets_of(request, control.operation))
-        enter_from_queue(queue.id, frame);
+    return send_packets(request, control.operation, covers, [&](const FrameBuffer& packet) {
+        trace("send queue %u: a packet of %zu octets", queue.id, packet.size());
+        enter_from_queue(queue.id, packet);
+    });
+}
+
+// Of requests after an error, those tell that want a completion in any case.
+bool flush_request(SendQueue& queue) {
+    if (queue.posted() == queue.consumed() || !queue.can_complete()) return false;
+    const Control control(queue, queue.consumed());
+    queue.consume(control.units());
+    if (control.completes) queue.fail(control.index, control.operation, Syndrome::flushed);
+    return true;
 }
 
 /// Does one request. False: there is none, or its completion has no room.
 bool do_request(SendQueue& queue) {
+    if (queue.in_error) return flush_request(queue);
     if (!queue.ready || queue.posted() == queue.consumed() || !queue.can_complete()) return false;
     const Control control(queue, queue.consumed());
     bool done = true;
+    auto wrong = Syndrome::none;
     switch (control.operation) {
     case operation_no:
         break;
@@ -143,13 +158,16 @@ bool do_request(SendQueue& queue) {
     case operation_send:
     case operation_segment:
     case operation_many_packets:
-        do_send(queue, control);
+        wrong = do_send(queue, control);
         break;
     default:
         refuse("the operation 0x%x of a work request is not simulated", control.operation);
     }
     queue.consume(control.units());
-    if (control.completes || !done) queue.complete(control.index, !done);
+    if (wrong != Syndrome::none)
+        queue.fail(control.index, control.operation, wrong);
+    else if (control.completes || !done)
+        queue.complete(control.index, !done);
     return true;
 }
 
@@ -169,12 +187,12 @@ void run() {
     constexpr auto longest = 1000us;
     auto nap = 0us;
     for (;;) {
-        if (do_requests() > 0) {
+        if (do_requests() + poll_world() > 0) {
             nap = 0us;
             continue;
         }
         nap = std::min(nap + 5us, std::chrono::microseconds(longest));
-        std::this_thread::sleep_for(nap);
+        wait_for_world(nap);
     }
 }
 
@@ -201,6 +219,8 @@ MLX5SIM_EXPORT int munmap(void* address, std::size_t size) noexcept {
         const std::lock_guard guard(card_lock());
         for (const auto& [id, queue] : SendQueue::all())
             if (lies_in(queue->buffer().data()) || lies_in(queue->doorbell())) queue->ready = false;
+        for (const auto& [id, queue] : ReceiveQueue::all())
+            if (queue->uses(start, size)) queue->ready = false;
     }
     return MLX5SIM_NEXT(munmap)(address, size);
 }

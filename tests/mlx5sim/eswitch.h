@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The card's switch: from where a packet enters to where it leaves.
+// Where frames enter the E-Switch.
 #pragma once
 
 #include "topology.h"
@@ -9,7 +9,7 @@
 
 namespace mlx5sim {
 
-/// A frame that comes from a wire (uplink) or a VM (VF). card_lock() is held.
+/// A frame that comes from a wire (uplink) or a VM (VF) into the E-Switch. card_lock() is held.
 void enter_from_outside(const Port& port, std::span<const std::uint8_t> frame);
 
 /// A frame that the driver sent by the send queue @p sqn. card_lock() is held.

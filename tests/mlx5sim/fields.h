@@ -143,7 +143,10 @@ constexpr Field cqn = Field{0x48, 24}.in(context), state = Field{0x08, 4}.in(con
 
 namespace receive_queue {
 constexpr unsigned context = 0x100, work = context + 0x180;
-constexpr Field cqn = Field{0x48, 24}.in(context), state = Field{0x08, 4}.in(context);
+constexpr Field cqn = Field{0x48, 24}.in(context), state = Field{0x08, 4}.in(context),
+                appends_fcs = Field{0x02, 1}.in(context), keeps_vlan = Field{0x03, 1}.in(context),
+                user_index = Field{0x28, 24}.in(context), counter = Field{0x60, 8}.in(context);
+constexpr Field modify_select{0x80, 64};
 } // namespace receive_queue
 
 namespace completion_queue {
@@ -158,8 +161,17 @@ namespace tir {
 constexpr unsigned context = 0x100;
 constexpr Field dispatch = Field{0x20, 4}.in(context), inline_rqn = Field{0xe8, 24}.in(context),
                 indirect_table = Field{0x108, 24}.in(context),
+                is_symmetric = Field{0x100, 1}.in(context),
                 hash_function = Field{0x120, 4}.in(context);
+constexpr unsigned key = context + 0x140, outer = context + 0x280, inner = context + 0x2a0;
+constexpr Field modify_select{0x80, 64};
+/// Of the selection of fields for the hash.
+constexpr Field is_ipv6{0x00, 1}, is_udp{0x01, 1}, selected{0x02, 30};
 } // namespace tir
+
+namespace queue_counter {
+constexpr Field id{0xf8, 8}, clear{0xc0, 1}, out_of_buffer{0x180, 32};
+} // namespace queue_counter
 
 namespace rqt {
 constexpr unsigned context = 0x100;

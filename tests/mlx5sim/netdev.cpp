@@ -25,7 +25,7 @@ Netdevs::State Netdevs::state(const Port& port) const {
 
 unsigned Netdevs::flags(const Port& port) const {
     const State now = state(port);
-    const bool running = (now.flags & IFF_UP) != 0 && now.carrier;
+    const bool running = (now.flags & IFF_UP) != 0 && now.has_link();
     return (now.flags & ~IFF_RUNNING) | (running ? IFF_RUNNING : 0) | IFF_BROADCAST | IFF_MULTICAST;
 }
 
@@ -47,6 +47,16 @@ void Netdevs::set_carrier(const Port& port, bool carrier) {
     {
         const std::lock_guard guard(lock_);
         states_[port.number].carrier = carrier;
+    }
+    announce_link(port);
+}
+
+void Netdevs::set_cable(const Port& port, bool cable) {
+    {
+        const std::lock_guard guard(lock_);
+        State& state = states_[port.number];
+        if (state.cable == cable) return;
+        state.cable = cable;
     }
     announce_link(port);
 }

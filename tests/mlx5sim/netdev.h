@@ -14,16 +14,22 @@ class Netdevs {
     struct State {
         unsigned flags = 0;
         unsigned mtu = 1500;
-        /// The cable; up unless a test says otherwise.
+        /// Down when a test says so.
         bool carrier = true;
+        /// Of the interface that the port is attached to, if it is to one.
+        bool cable = true;
+
+        bool has_link() const { return carrier && cable; }
     };
 
     State state(const Port& port) const;
-    /// IFF_* with IFF_RUNNING, which follows from the carrier.
+    bool has_link(const Port& port) const { return state(port).has_link(); }
+    /// IFF_* with IFF_RUNNING, which follows from the link.
     unsigned flags(const Port& port) const;
     void set_flags(const Port& port, unsigned flags);
     void set_mtu(const Port& port, unsigned mtu);
     void set_carrier(const Port& port, bool carrier);
+    void set_cable(const Port& port, bool cable);
 
   private:
     mutable std::mutex lock_;

@@ -44,9 +44,7 @@ class Object : public Counted {
 template<typename Self>
 class Indexed : public Object {
   public:
-    // The pointer is only kept here: what it points to is whole before anybody looks at it.
-    __attribute__((no_sanitize("vptr"))) Indexed(const char* kind, std::uint32_t number)
-        : Object(kind, number) {
+    Indexed(const char* kind, std::uint32_t number) : Object(kind, number) {
         index()[number] = static_cast<Self*>(this);
     }
     ~Indexed() override { index().erase(id); }

@@ -14,11 +14,17 @@ namespace mlx5sim {
 namespace {
 
 // Places in a completion.
-constexpr std::size_t byte_count_at = 44, queue_number_at = 56, counter_at = 60, owner_at = 63;
+constexpr std::size_t byte_count_at = 44, syndrome_at = 55, queue_number_at = 56, counter_at = 60,
+                      owner_at = 63;
 /// In the count of octets: the request to the table failed.
 constexpr std::uint32_t access_failed = 1U << 31;
 /// A queue entry of a receive queue: length, key, address.
 constexpr std::size_t data_segment = 16;
+
+void set_counter(std::span<std::uint8_t, CompletionQueue::entry_size> entry, std::uint16_t index) {
+    entry[counter_at] = static_cast<std::uint8_t>(index >> 8);
+    entry[counter_at + 1] = static_cast<std::uint8_t>(index);
+}
 
 std::uint32_t read_doorbell(const std::uint8_t* record) {
     const auto* const word = reinterpret_cast<const std::uint32_t*>(record);
@@ -81,38 +87,98 @@ void SendQueue::complete(std::uint16_t index, bool failed) {
     std::array<std::uint8_t, CompletionQueue::entry_size> entry{};
     store32(entry.data() + byte_count_at, failed ? access_failed : 0);
     store32(entry.data() + queue_number_at, id);
-    entry[counter_at] = static_cast<std::uint8_t>(index >> 8);
-    entry[counter_at + 1] = static_cast<std::uint8_t>(index);
+    set_counter(entry, index);
     queue->push(entry, Completion::request);
 }
 
-ReceiveQueue::ReceiveQueue(std::uint32_t number, std::uint32_t cqn, std::uint8_t* buffer,
-                           unsigned log_size, unsigned log_stride, std::uint8_t* doorbell)
-    : Indexed("receive queue", number), cqn_(cqn), buffer_(buffer), log_size_(log_size),
-      log_stride_(log_stride), doorbell_(doorbell) {}
-
-bool ReceiveQueue::deliver(std::span<const std::uint8_t> packet,
-                           std::span<std::uint8_t, CompletionQueue::entry_size> entry) {
+void SendQueue::fail(std::uint16_t index, std::uint8_t operation, Syndrome syndrome) {
+    ready = false;
+    in_error = true;
     CompletionQueue* const queue = CompletionQueue::find(cqn_);
-    const auto posted = static_cast<std::uint16_t>(read_doorbell(doorbell_));
-    if (!ready || queue == nullptr || posted == consumed_ || !queue->has_room()) return false;
-    const std::uint8_t* segment = buffer_ + ((consumed_ & ((1U << log_size_) - 1)) << log_stride_);
-    const std::uint8_t* const end = segment + (std::size_t{1} << log_stride_);
+    if (queue == nullptr) refuse("send queue %u completes into no queue, %u", id, cqn_);
+    std::array<std::uint8_t, CompletionQueue::entry_size> entry{};
+    entry[syndrome_at] = static_cast<std::uint8_t>(syndrome);
+    store32(entry.data() + queue_number_at, std::uint32_t{operation} << 24 | id);
+    set_counter(entry, index);
+    queue->push(entry, Completion::request_error);
+}
+
+// In the record stands what was posted before; a card would not look until the next ring.
+void SendQueue::set_state(QueueState state) {
+    ready = state == QueueState::ready;
+    in_error = state == QueueState::error;
+    if (state != QueueState::reset) return;
+    consumed_ = 0;
+    std::memset(doorbell_ + 4, 0, 4);
+}
+
+ReceiveQueue::ReceiveQueue(std::uint32_t number, const ReceiveRing& ring, MayWrite may_write)
+    : Indexed("receive queue", number), ring_(ring), may_write_(std::move(may_write)) {}
+
+const std::uint8_t* ReceiveQueue::request() const {
+    return ring_.buffer + ((consumed_ & ((1U << ring_.log_size) - 1)) << ring_.log_stride);
+}
+
+void ReceiveQueue::finish(CompletionQueue& queue,
+                          std::span<std::uint8_t, CompletionQueue::entry_size> entry,
+                          std::size_t size, Completion opcode) {
+    store32(entry.data() + byte_count_at, static_cast<std::uint32_t>(size));
+    set_counter(entry, consumed_);
+    ++consumed_;
+    queue.push(entry, opcode);
+}
+
+Delivery ReceiveQueue::deliver(std::span<const std::uint8_t> packet,
+                               std::span<std::uint8_t, CompletionQueue::entry_size> entry) {
+    CompletionQueue* const queue = CompletionQueue::find(ring_.cqn);
+    if (!ready || queue == nullptr) return Delivery::queue_not_ready;
+    const auto posted = static_cast<std::uint16_t>(read_doorbell(ring_.doorbell));
+    if (posted == consumed_ || !queue->has_room()) return Delivery::no_buffer;
+    const std::uint8_t* segment = request();
+    const std::uint8_t* const end = segment + (std::size_t{1} << ring_.log_stride);
     std::size_t done = 0;
+    auto result = Delivery::done;
     for (; segment < end && done < packet.size(); segment += data_segment) {
         const std::size_t room = std::min<std::size_t>(load32(segment), packet.size() - done);
-        if (room == 0) break;
         const std::uint64_t address = get(segment, Field{64, 64});
+        if (room == 0) break;
+        if (!may_write_(load32(segment + 4), address, room)) {
+            result = Delivery::protected_memory;
+            break;
+        }
         std::memcpy(reinterpret_cast<void*>(address), packet.data() + done, room);
         done += room;
     }
-    if (done < packet.size()) return false;
-    store32(entry.data() + byte_count_at, static_cast<std::uint32_t>(packet.size()));
-    entry[counter_at] = static_cast<std::uint8_t>(consumed_ >> 8);
-    entry[counter_at + 1] = static_cast<std::uint8_t>(consumed_);
-    ++consumed_;
-    queue->push(entry, Completion::received);
-    return true;
+    if (result == Delivery::done && done < packet.size()) result = Delivery::too_long;
+    if (result == Delivery::done) {
+        finish(*queue, entry, packet.size(), Completion::received);
+        return result;
+    }
+    const bool is_fatal = result == Delivery::protected_memory;
+    entry[syndrome_at] =
+        static_cast<std::uint8_t>(is_fatal ? Syndrome::protection : Syndrome::length);
+    finish(*queue, entry, packet.size(), Completion::receive_error);
+    if (is_fatal) set_state(QueueState::error);
+    return result;
+}
+
+void ReceiveQueue::set_state(QueueState state) {
+    ready = state == QueueState::ready;
+    if (state == QueueState::reset) consumed_ = 0;
+}
+
+bool ReceiveQueue::uses(const std::uint8_t* start, std::size_t size) const {
+    const auto lies_in = [&](const void* at) {
+        return at >= static_cast<const void*>(start) && at < static_cast<const void*>(start + size);
+    };
+    const CompletionQueue* const queue = CompletionQueue::find(ring_.cqn);
+    if (lies_in(ring_.buffer) || lies_in(ring_.doorbell)) return true;
+    if (queue != nullptr && lies_in(queue->buffer())) return true;
+    const std::size_t octets = std::size_t{1} << (ring_.log_size + ring_.log_stride);
+    for (std::size_t at = 0; at < octets; at += data_segment)
+        if (lies_in(reinterpret_cast<const void*>(get(ring_.buffer + at, Field{64, 64}))))
+            return true;
+    return false;
 }
 
 } // namespace mlx5sim

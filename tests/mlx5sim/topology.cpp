@@ -9,6 +9,7 @@
 #include <fstream>
 #include <functional>
 #include <memory>
+#include <sstream>
 
 namespace mlx5sim {
 
@@ -85,14 +86,14 @@ std::string trimmed(const std::string& text) {
     return text.substr(first, text.find_last_not_of(" \t") - first + 1);
 }
 
-/// "p0.attached_to = veth3", "pf0vf1.interface = enp3s0f0v1"
+/// "p0.attach = veth3", "pf0vf1.interface = enp3s0f0v1"
 bool set_of_port(Draft& draft, const Setting& setting) {
     const auto dot = setting.key.find('.');
     if (dot == std::string::npos) return false;
     const std::string port = setting.key.substr(0, dot), what = setting.key.substr(dot + 1);
     if (what == "interface")
         draft.interfaces[port] = setting.value;
-    else if (what == "attached_to")
+    else if (what == "attach")
         draft.attachments[port] = setting.value;
     else
         return false;
@@ -118,6 +119,26 @@ Draft read(const std::string& path) {
             setting.wrong("a key that docs/mlx5sim.md has");
     }
     return draft;
+}
+
+// "p0=veth3,pf0vf1=tap0", which goes before what the file says: tests make names as they run.
+void read_attachments(Draft& draft) {
+    const char* const text = std::getenv("MLX5SIM_ATTACH");
+    std::istringstream parts(text == nullptr ? "" : text);
+    for (std::string part; std::getline(parts, part, ',');) {
+        const auto equals = part.find('=');
+        if (equals == std::string::npos || equals == 0 || equals + 1 == part.size())
+            refuse("MLX5SIM_ATTACH: '%s': expected PORT=INTERFACE", part.c_str());
+        draft.attachments[part.substr(0, equals)] = part.substr(equals + 1);
+    }
+}
+
+// A port that is not there would be asked for its packets in vain.
+void refuse_unknown_ports(const Draft& draft) {
+    for (const auto& [name, interface] : draft.attachments)
+        if (std::none_of(draft.topology.ports.begin(), draft.topology.ports.end(),
+                         [&](const Port& port) { return port.phys_port_name == name; }))
+            refuse("there is no port %s to attach to %s", name.c_str(), interface.c_str());
 }
 
 Port make_port(const Draft& draft, unsigned pf, std::optional<unsigned> vf, std::uint32_t number) {
@@ -195,7 +216,9 @@ const Topology* topology() {
         const char* const path = std::getenv("MLX5SIM_TOPOLOGY");
         if (path == nullptr) return std::unique_ptr<const Topology>();
         Draft draft = read(path);
+        read_attachments(draft);
         add_ports(draft);
+        refuse_unknown_ports(draft);
         return std::make_unique<const Topology>(std::move(draft.topology));
     }();
     return read_once.get();

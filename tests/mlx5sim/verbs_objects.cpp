@@ -5,6 +5,7 @@
 #include "verbs_objects.h"
 
 #include "export.h"
+#include "memory_keys.h"
 #include "objects.h"
 #include "queues.h"
 
@@ -121,13 +122,14 @@ MLX5SIM_EXPORT int ibv_dealloc_pd(ibv_pd* domain) {
 }
 
 MLX5SIM_EXPORT ibv_mr* ibv_reg_mr_iova2(ibv_pd* domain, void* address, std::size_t length,
-                                        std::uint64_t, unsigned) {
+                                        std::uint64_t start, unsigned) {
     ibv_mr memory{};
     memory.context = domain->context;
     memory.pd = domain;
     memory.addr = address;
     memory.length = length;
     memory.handle = memory.lkey = memory.rkey = next_handle();
+    add_key(memory.lkey, start, length);
     return Handle<ibv_mr>::make("memory region", memory);
 }
 
@@ -137,6 +139,7 @@ MLX5SIM_EXPORT ibv_mr* ibv_reg_mr(ibv_pd* domain, void* address, std::size_t len
 }
 
 MLX5SIM_EXPORT int ibv_dereg_mr(ibv_mr* memory) {
+    remove_key(memory->lkey);
     return Handle<ibv_mr>::destroy(memory);
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "frames.h"
+#include "headers.h"
 #include "packet.h"
 
 #include <gtest/gtest.h>

@@ -2,7 +2,7 @@
 // A program of two tables, written as the driver writes it: its requests, octet by octet.
 #include "control.h"
 #include "fields.h"
-#include "frames.h"
+#include "headers.h"
 #include "steering.h"
 #include "walk.h"
 
