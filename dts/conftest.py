@@ -9,16 +9,20 @@ from collections.abc import Iterator
 
 import pytest
 
-from api import sallyport, uml_peer
+from api import debian13, nic, sallyport, uml_peer
+from api.nic import Nic
 from framework.namespace import remove_leftovers
 from framework.process import journal
 
 _SHOWN_AT_FAILURE = ("show drop", "show uplink", "show port stats all", "show tenant all",
-                     "show fdb", "show vtep", "show nexthop")
+                     "show fdb", "show vtep", "show nexthop", "show eswitch", "show flow")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("sallyport")
+    group.addoption("--nic", choices=[choice.value for choice in Nic], default=Nic.SOFTWARE.value,
+                    help="what the hypervisors have: software alone, or the simulated card of "
+                         "docs/mlx5sim.md (default: %(default)s)")
     group.addoption("--hostile-packets", type=int, default=20000, metavar="N",
                     help="mutated packets of each kind, outer and inner (default: %(default)s)")
     group.addoption("--hostile-rate", type=int, default=20000, metavar="PPS",
@@ -33,6 +37,25 @@ def pytest_addoption(parser: pytest.Parser) -> None:
                     help="for how long a link flaps (default: %(default)s)")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    nic.choose(Nic(config.getoption("--nic")))
+    if reason := nic.why_not():
+        pytest.exit(reason, returncode=4)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What the topology has no place for: cases of the card are not for software, and of those that
+    are software's alone each says why."""
+    if not nic.simulated():
+        ours = [item for item in items if item.get_closest_marker("card_only") is None]
+        config.hook.pytest_deselected(items=[item for item in items if item not in ours])
+        items[:] = ours
+        return
+    for item in items:
+        if (marker := item.get_closest_marker("software_only")) is not None:
+            item.add_marker(pytest.mark.skip(reason=f"software only: {marker.args[0]}"))
+
+
 def pytest_sessionstart(session: pytest.Session) -> None:
     if os.geteuid() != 0:
         pytest.exit("the suites make network namespaces: run them as root", returncode=4)
@@ -41,8 +64,9 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     remove_leftovers()
 
 
-def pytest_report_header() -> str:
-    return f"binaries: {sallyport.build_folder()}"
+def pytest_report_header(config: pytest.Config) -> str:
+    folder = debian13.build() if nic.simulated() else sallyport.build_folder()
+    return f"nic: {config.getoption('--nic')}, binaries: {folder}"
 
 
 @pytest.fixture(autouse=True)

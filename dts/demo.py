@@ -15,9 +15,12 @@ import sys
 import textwrap
 import time
 
+from api import nic
 from api.bench import unicast
 from api.keys import KeyFolder
 from api.lab import BLUE, RED, Lab
+from api.nic import Nic
+from api.nic_share import Share
 from api.security import SaPair
 from api.traffic import (IperfServer, NumberedStream, Pings, Transfer, iperf, parse_iperf,
                          parse_ping, ping, wait_ping)
@@ -121,6 +124,13 @@ def describe(demo: Demo, lab: Lab) -> None:
 
         The tenants know nothing of each other, and use the same addresses, IP and MAC:
     """)
+    if nic.simulated():
+        demo.say("""
+            Each hypervisor has a simulated ConnectX-6 Dx, to which its uplinks and its VMs are
+            attached: the process runs on Debian 13 under the real mlx5 driver, and what the driver
+            programs is executed by the simulator (docs/mlx5sim.md).
+        """)
+        print()
     for name in ("blue1", "red1", "green1", "blue2", "red2", "green2", "blue3", "red3"):
         machine = vm(lab, name)
         demo.show(f"{name:6} {machine.ip}  {machine.mac}")
@@ -151,6 +161,29 @@ def pings_and_iperf(demo: Demo, lab: Lab) -> None:
                    f"{one} -> {other} ({where}): {pings.received} of {pings.sent} pings answered in "
                    f"{pings.average_ms:.2f} ms on average, TCP {done.bits_per_second / 1e6:.0f} Mb/s",
                    pings.output)
+
+
+def by_the_nic(demo: Demo, lab: Lab) -> None:
+    """Only with a card: who has forwarded all that."""
+    demo.title("The NIC has carried it")
+    demo.say("""
+        The first packet of a station goes to the CPU, which learns where it is and gives the NIC a
+        rule; all that follow, the NIC forwards by itself. Its rules count them. Green's go to the CPU,
+        which has to encrypt them.
+    """)
+    for hypervisor in lab.hypervisors:
+        for tenant in ("blue", "red", "green"):
+            share = Share.of(hypervisor.shell, tenant)
+            demo.show(f"{hypervisor.name} {tenant:6} NIC: {share.encapsulated} encapsulated, "
+                      f"{share.decapsulated} decapsulated, {share.switched} among its VMs; "
+                      f"CPU: {share.cpu}")
+            if tenant != "green":
+                demo.claim(share.nic > 20 * share.cpu, f"of {tenant}'s packets {hypervisor.name}'s "
+                           f"NIC has forwarded {share.nic} of {share.nic + share.cpu}")
+            else:
+                demo.claim(share.encapsulated == share.decapsulated == 0 < share.cpu,
+                           "nothing of green has left or entered by the NIC alone")
+    demo.show(lab.hypervisors[0].shell.run("show flow tenant blue").stdout)
 
 
 def clean(pings: Pings) -> bool:
@@ -344,8 +377,9 @@ def run(demo: Demo, stay: bool) -> None:
     with KeyFolder() as one, KeyFolder() as other, Lab() as lab:
         build(lab, (one, other))
         lab.start()
-        for chapter in (describe, pings_and_iperf, apart, on_the_wire, on_the_wire_in_esp,
-                        cable_pulled):
+        carried = (by_the_nic,) if nic.simulated() else ()
+        for chapter in (describe, pings_and_iperf, *carried, apart, on_the_wire,
+                        on_the_wire_in_esp, cable_pulled):
             chapter(demo, lab)
         look_around(demo, lab, stay)
     demo.title("The end")
@@ -361,7 +395,14 @@ def main() -> int:
     parser.add_argument("--stay", action="store_true", help="leave everything running at the end")
     parser.add_argument("--duration", type=int, default=3, metavar="SECONDS",
                         help="length of each iperf3 run (default: %(default)s)")
+    parser.add_argument("--nic", choices=[choice.value for choice in Nic],
+                        default=Nic.SOFTWARE.value,
+                        help="what the hypervisors have (default: %(default)s)")
     options = parser.parse_args()
+    nic.choose(Nic(options.nic))
+    if reason := nic.why_not():
+        print(f"demo.py: {reason}", file=sys.stderr)
+        return 1
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, interrupted)
     remove_leftovers()

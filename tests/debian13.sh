@@ -11,53 +11,14 @@ set -euo pipefail
 
 folder=${1:?usage: debian13.sh FOLDER}
 source=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-mkdir -p "$folder"
-folder=$(cd "$folder" && pwd)
-root=$folder/root
-packages=$("$source/dts/setup.sh" list build)
 targets=(app/sallyport tests/unit/datapath/datapath_test tests/unit/ipsec/ipsec_test
-    tests/unit/eswitch/hardware_path_test app/sallyport-shell tests/mlx5sim/mlx5sim.so
-    tests/mlx5sim/mlx5sim_lifecycle)
+    tests/unit/eswitch/hardware_path_test app/sallyport-shell dts/tools/packet_mutator
+    tests/mlx5sim/mlx5sim.so tests/mlx5sim/mlx5sim_lifecycle)
 tests=(datapath ipsec hardware_path)
 
-cannot() {
-    echo "debian13.sh: $1"
-    exit 3
-}
+in_root() { "$source/tests/debian13_root.sh" run "$folder" "$@"; }
 
-make_root() {
-    [ "$(id -u)" -eq 0 ] || cannot "needs root, for debootstrap and chroot"
-    [ ! -f "$folder/root-is-complete" ] || return 0
-    rm -rf "$root"
-    local log=$folder/debootstrap.log
-    if ! debootstrap --variant=minbase --include="$(tr ' ' ',' <<<"$packages"),iproute2" trixie \
-        "$root" http://deb.debian.org/debian >"$log" 2>&1; then
-        tail -n 5 "$log"
-        cannot "debootstrap could not make a Debian 13"
-    fi
-    rm -f "$root"/var/cache/apt/archives/*.deb
-    touch "$folder/root-is-complete"
-}
-
-# in_root COMMAND...: with the source below /src, read-only, and the build below /build. The mounts
-# are the command's own, and go with it.
-in_root() {
-    mkdir -p "$root/src" "$root/build" "$folder/build"
-    unshare --mount bash -ec '
-        root=$1 source=$2 build=$3
-        shift 3
-        mount --bind -o ro "$source" "$root/src"
-        mount --bind "$build" "$root/build"
-        for system in proc sys dev; do mount --rbind "/$system" "$root/$system"; done
-        exec chroot "$root" "$@"
-    ' -- "$root" "$source" "$folder/build" "$@"
-}
-
-make_root
-if [ ! -f "$folder/build/build.ninja" ]; then
-    in_root meson setup /build /src -Ddebug=false -Doptimization=0 -Dunity=on -Dunity_size=6
-fi
-in_root ninja -C /build "${targets[@]}"
+"$source/tests/debian13_root.sh" build "$folder" "${targets[@]}"
 rm -f "$folder/build/meson-logs/testlog.junit.xml"
 status=0
 in_root meson test -C /build --no-rebuild --print-errorlogs --num-processes 2 "${tests[@]}" ||

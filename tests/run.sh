@@ -12,7 +12,7 @@ cd "$root" || exit 2
 python=/usr/bin/python3
 folder=$root/build
 # The unit tests run sanitized here, and those that use DPDK as they are on Debian 13.
-all_suites=(sanitize dts smoke fuzz format debian13)
+all_suites=(sanitize dts smoke fuzz format debian13 mlx5sim)
 suites=()
 fuzz_seconds=5
 hostile=20000
@@ -30,6 +30,7 @@ suites (default: ${all_suites[*]}):
   fuzz       fuzz targets with their corpora, for a few seconds each
   format     clang-format
   debian13   unit tests that use DPDK, on Debian 13 with DPDK 24.11, where its root can be made
+  mlx5sim    end-to-end suites under the real mlx5 driver on a simulated card, in the same root
   tidy       clang-tidy (not in the default)
   bench      the benchmark (not in the default)
 
@@ -58,7 +59,7 @@ while [ $# -gt 0 ]; do
         pytest_options=("$@")
         break
         ;;
-    unit | sanitize | dts | smoke | fuzz | format | debian13 | tidy | bench) suites+=("$1") ;;
+    unit | sanitize | dts | smoke | fuzz | format | debian13 | mlx5sim | tidy | bench) suites+=("$1") ;;
     *)
         echo "run.sh: unknown argument '$1'" >&2
         usage >&2
@@ -250,6 +251,27 @@ run_debian13() {
     rm -f "$log"
 }
 
+run_mlx5sim() {
+    heading "building for the simulated card"
+    local status=0 log
+    local -x DTS_BUILD=$folder-sanitize DTS_DEBIAN13=$folder-debian13 DTS_TIME_SCALE=3
+    "$root/dts/setup.sh" packages debian13
+    log=$(mktemp)
+    "$root/tests/debian13_root.sh" build "$DTS_DEBIAN13" app/sallyport app/sallyport-shell \
+        dts/tools/packet_mutator tests/mlx5sim/mlx5sim.so >"$log" 2>&1 || status=$?
+    if [ $status -eq 3 ]; then
+        skip "end-to-end (simulated card): $(tail -n 1 "$log")"
+    elif [ $status -ne 0 ]; then
+        tail -n 60 "$log"
+        fail "building for the simulated card"
+    else
+        end_to_end "simulated card, two at a time" "$DTS_BUILD" --nic mlx5sim -m "not alone" \
+            --numprocesses 2 --dist loadscope
+        end_to_end "simulated card, one at a time" "$DTS_BUILD" --nic mlx5sim -m alone
+    fi
+    rm -f "$log"
+}
+
 run_tidy() {
     heading "clang-tidy"
     if ! plain_build; then return; fi
@@ -289,12 +311,12 @@ fi
 
 # Without these one case is skipped, which says so.
 case " ${suites[*]} " in
-*" dts "*) "$root/dts/setup.sh" packages guest ;;
+*" dts "* | *" mlx5sim "*) "$root/dts/setup.sh" packages guest ;;
 esac
 
 for suite in "${suites[@]}"; do
     case $suite in
-    dts | smoke)
+    dts | smoke | mlx5sim)
         if [ "$(id -u)" -ne 0 ]; then
             skip "$suite: network namespaces need root"
             continue

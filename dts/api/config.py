@@ -86,10 +86,15 @@ class TenantConfig:
 
 @dataclass
 class UplinkConfig:
-    """One `[uplink.NAME]`."""
+    """One `[uplink.NAME]`. `interface` is the file's default where it is empty."""
 
     name: str
     device: str
+    interface: str = ""
+
+    def text(self) -> str:
+        keys = {"device": self.device, **({"interface": self.interface} if self.interface else {})}
+        return "".join(_line(f"uplink.{self.name}.{key}", value) for key, value in keys.items())
 
 
 @dataclass
@@ -114,5 +119,5 @@ class MainConfig:
         lines = [_line(key, value) for key, value in keys.items()]
         lines += [_line("underlay.address", address) for address in self.addresses]
         lines += [_line("underlay.nexthop", hop) for hop in self.next_hops]
-        lines += [_line(f"uplink.{uplink.name}.device", uplink.device) for uplink in self.uplinks]
+        lines += [uplink.text() for uplink in self.uplinks]
         return "".join(lines)

@@ -12,11 +12,13 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable
 
+from api import nic
 from api.config import MainConfig, TenantConfig, UplinkConfig, Value
 from api.guest_vm import GuestVm
 from api.linux_peer import LinuxPeer
 from api.sallyport import Sallyport
 from api.shell import Shell
+from api.simulated_card import PCI, SimulatedCard
 from api.testpmd_vm import TestpmdVm
 from api.vm import Vm
 from api.wire import Wire
@@ -44,7 +46,9 @@ class Hypervisor:
     Attributes:
         uplink_kind: "veth" (net_af_packet on the cable itself), or "tap": net_tap, its kernel end
             bridged to the cable. A TAP loses nothing and changes nothing, fragments included, but
-            carries no more than 1500 octets.
+            carries no more than 1500 octets. With a card neither: its ports are attached to the
+            cables.
+        card: None: all is software.
     """
 
     uplinks = ("p0", "p1")
@@ -53,7 +57,8 @@ class Hypervisor:
     def __init__(self, lab: Lab, name: str, number: int, workers: int,
                  uplink_kind: str) -> None:
         self.lab = lab
-        self.uplink_kind = uplink_kind
+        self.card = SimulatedCard(("up0", "up1")) if nic.simulated() else None
+        self.uplink_kind = "veth" if self.card else uplink_kind
         self.name = name
         self.number = number
         self.workers = workers
@@ -64,20 +69,27 @@ class Hypervisor:
         self.tenants: dict[str, TenantConfig] = {}
         self.main = MainConfig(
             node=name,
-            uplinks=[UplinkConfig(f"p{index}", self._uplink_device(index)) for index in (0, 1)],
+            uplinks=[self._uplink(index) for index in (0, 1)],
             addresses=[f"{self.vtep}/{lab.prefix_length}"],
             mtu=lab.mtu)
+        if self.card is not None:
+            self.main.settings |= {"eswitch": "mlx5", "eswitch.pci": PCI,
+                                   "underlay.mac": self.underlay_mac}
         for index, switch in enumerate(lab.switches):
-            end = f"up{index}" if uplink_kind == "veth" else f"cable{index}"
-            mac = f"02:00:00:00:{number:02x}:0{index}" if uplink_kind == "veth" else None
+            end = f"up{index}" if self.uplink_kind == "veth" else f"cable{index}"
+            mac = f"02:00:00:00:{number:02x}:0{index}" if self.uplink_kind == "veth" else None
             switch.connect(name, self.namespace, end, mac)
             self.namespace.mute(end)
         self.sallyport: Sallyport | None = None
 
-    def _uplink_device(self, index: int) -> str:
+    def _uplink(self, index: int) -> UplinkConfig:
+        name = f"p{index}"
+        if self.card is not None:
+            return UplinkConfig(name, f"pf{index}", f"up{index}")
         if self.uplink_kind == "veth":
-            return f"net_af_packet_p{index},iface=up{index}"
-        return f"net_tap_p{index},iface=up{index},mac=02:00:00:00:{self.number:02x}:0{index}"
+            return UplinkConfig(name, f"net_af_packet_{name},iface=up{index}")
+        mac = f"02:00:00:00:{self.number:02x}:0{index}"
+        return UplinkConfig(name, f"net_tap_{name},iface=up{index},mac={mac}")
 
     def _bridge_uplinks(self) -> None:
         """From the kernel end of each TAP to its cable."""
@@ -89,6 +101,12 @@ class Hypervisor:
             for port in (f"up{index}", f"cable{index}"):
                 self.namespace.mute(port)
                 self.namespace.ip("link", "set", port, "master", f"bridge{index}")
+
+    def cable_of(self, index: int) -> tuple[Namespace, str]:
+        """Where a frame is sent that this uplink shall receive, past what may lose it."""
+        if self.uplink_kind == "tap":
+            return self.namespace, f"up{index}"
+        return self.lab.switches[index].namespace, self.name
 
     @property
     def underlay_mac(self) -> str:
@@ -117,7 +135,7 @@ class Hypervisor:
         if kind == "guest":
             vm = GuestVm(name, vm_mac(number), addresses, mtu)
         elif kind in ("tap", "veth"):
-            vm = Vm(name, vm_mac(number), addresses, kind, mtu)
+            vm = Vm(name, vm_mac(number), addresses, kind, mtu, self.card)
         else:
             vm = TestpmdVm(name, vm_mac(number), addresses, kind, mtu)
         self.vms[name] = vm
@@ -125,10 +143,20 @@ class Hypervisor:
         vm.before_start(self.namespace)
         return vm
 
+    def late_vm(self, name: str, number: int) -> Vm:
+        """A VM whose tenant comes when the process runs already."""
+        vm = Vm(name, vm_mac(number), vm_addresses(number), "veth")
+        if self.card is not None:
+            vm.vf, vm.port = self.card.take_spare()
+        self.vms[name] = vm
+        vm.before_start(self.namespace)
+        return vm
+
     def start_process(self, ready: bool = True) -> Sallyport:
         """Starts the process alone; its shell answers when it returns, if `ready`."""
         self.sallyport = Sallyport(self.namespace, self.main, list(self.tenants.values()),
-                                   workers=self.workers, memory_mb=self.lab.memory_mb)
+                                   workers=self.workers, memory_mb=self.lab.memory_mb,
+                                   card=self.card)
         return self.sallyport.start(ready)
 
     def start(self) -> Sallyport:

@@ -9,12 +9,16 @@ import signal
 import tempfile
 from pathlib import Path
 
+from api import debian13, nic
 from api.config import MainConfig, TenantConfig
 from api.shell import Shell
+from api.simulated_card import SimulatedCard
 from framework.namespace import Namespace
 from framework.process import Background, Result, note, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
+#: For the driver's tables and queues.
+_CARD_MEMORY_MB = 512
 
 #: Processes that were started and not yet closed: the report of a failed case shows their logs.
 running: list[Sallyport] = []
@@ -27,11 +31,12 @@ def build_folder() -> Path:
 
 def binary(name: str) -> str:
     """Path of one of the project's binaries; fails with a sentence where it was not built."""
+    build = debian13.build() if nic.simulated() else build_folder()
     for folder in ("app", "dts/tools", "."):
-        path = build_folder() / folder / name
+        path = build / folder / name
         if path.exists():
-            return str(path)
-    raise FileNotFoundError(f"{name} is not in {build_folder()}: run dts/setup.sh first")
+            return debian13.outside(f"{folder}/{name}") if nic.simulated() else str(path)
+    raise FileNotFoundError(f"{name} is not in {build}: run dts/setup.sh first")
 
 
 class Sallyport:
@@ -41,13 +46,14 @@ class Sallyport:
 
     def __init__(self, namespace: Namespace, main: MainConfig,
                  tenants: list[TenantConfig] | None = None, workers: int = 1,
-                 memory_mb: int = 512) -> None:
+                 memory_mb: int = 512, card: SimulatedCard | None = None) -> None:
         Sallyport._count += 1
         self.namespace = namespace
         self.main = main
         self.tenants = list(tenants or [])
         self.workers = workers
         self.memory_mb = memory_mb
+        self.card = card
         self.folder = Path(tempfile.mkdtemp(prefix=f"{namespace.name}-"))
         self.prefix = f"{namespace.name}-{Sallyport._count}"
         self.socket = self.folder / "shell.sock"
@@ -80,12 +86,17 @@ class Sallyport:
     # Life.
 
     def arguments(self) -> list[str]:
-        """The command line: EAL without huge pages or PCI, lcores that float over the cores."""
+        """The command line: EAL without huge pages or real PCI, lcores that float over the cores."""
         cores = f"0-{(os.cpu_count() or 1) - 1}"
         lcores = ",".join(f"{lcore}@{cores}" for lcore in range(self.workers + 1))
-        return [binary("sallyport"), "--no-huge", "-m", str(self.memory_mb), "--no-pci",
-                f"--file-prefix={self.prefix}", "--lcores", lcores, "--",
-                "--config", str(self.main_file)]
+        options = ["--no-huge", f"--file-prefix={self.prefix}", "--lcores", lcores]
+        if self.card is None:
+            program = [binary("sallyport"), "--no-pci", "-m", str(self.memory_mb)]
+        else:
+            program = [*debian13.inside("env", *self.card.environment(self.folder),
+                                        str(debian13.BUILD / "app" / "sallyport")),
+                       "-a", "0000:00:00.0", "-m", str(self.memory_mb + _CARD_MEMORY_MB)]
+        return [*program, *options, "--", "--config", str(self.main_file)]
 
     def start(self, ready: bool = True, timeout: float = 20.0) -> Sallyport:
         """Starts the process and waits until its shell answers."""

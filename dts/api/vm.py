@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from api.config import VmPortConfig
+from api.simulated_card import SimulatedCard
 from framework.namespace import Namespace, cable
 from framework.process import wait_until
 
@@ -16,17 +17,21 @@ class Vm:
     Attributes:
         kind: "tap" (net_tap: the interface is made by the process) or "veth" (net_af_packet on
             the hypervisor's end of a cable).
+        port: the hypervisor's end of its cable, where it has one.
+        card: where the hypervisor has one, both are a cable to a VF of it.
     """
 
     interface = "eth0"
 
     def __init__(self, name: str, mac: str, addresses: list[str], kind: str = "tap",
-                 mtu: int = OVERLAY_MTU) -> None:
+                 mtu: int = OVERLAY_MTU, card: SimulatedCard | None = None) -> None:
         self.name = name
         self.mac = mac
         self.addresses = addresses
         self.kind = kind
         self.mtu = mtu
+        self.port = f"vm-{name}"
+        self.vf = None if card is None else card.add_vf(self.port)
         self.namespace = Namespace(f"vm-{name}")
 
     @property
@@ -41,23 +46,36 @@ class Vm:
 
     def port_config(self, macs: list[str] | None = None) -> VmPortConfig:
         """What a tenant file says of it."""
-        if self.kind == "tap":
+        if self.vf is not None:
+            device = self.vf
+        elif self.kind == "tap":
             device = f"net_tap_{self.name},iface=tap-{self.name}"
         else:
-            device = f"net_af_packet_{self.name},iface=vm-{self.name}"
+            device = f"net_af_packet_{self.name},iface={self.port}"
         return VmPortConfig(self.name, device, [self.mac] if macs is None else macs)
+
+    @property
+    def driver(self) -> str:
+        """What `show port info` calls it."""
+        if self.vf is not None:
+            return "mlx5_pci"
+        return {"tap": "net_tap", "veth": "net_af_packet", "vhost-user": "net_vhost",
+                "virtio-user": "net_virtio"}[self.kind]
+
+    @property
+    def _is_cabled(self) -> bool:
+        return self.kind == "veth" or self.vf is not None
 
     def before_start(self, hypervisor: Namespace) -> None:
         """What the process needs to find: the cable of a veth VM."""
-        if self.kind == "veth":
-            port = f"vm-{self.name}"
-            cable(hypervisor, port, self.namespace, self.interface, mac_other=self.mac)
-            hypervisor.mute(port)
+        if self._is_cabled:
+            cable(hypervisor, self.port, self.namespace, self.interface, mac_other=self.mac)
+            hypervisor.mute(self.port)
             self._configure()
 
     def after_start(self, hypervisor: Namespace) -> None:
         """What the process has made: the TAP moves into the VM."""
-        if self.kind == "tap":
+        if not self._is_cabled:
             tap = f"tap-{self.name}"
             wait_until(lambda: hypervisor.has_link(tap), f"{tap} in {hypervisor}")
             hypervisor.ip("link", "set", tap, "netns", self.namespace.name, "name", self.interface)

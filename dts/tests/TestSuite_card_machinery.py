@@ -34,6 +34,8 @@ from card.session import PlayedSession, Session, SessionError, SshSession
 from framework.namespace import Namespace
 from framework.process import CommandError, run, wait_until
 
+pytestmark = pytest.mark.software_only("network namespaces play the card")
+
 DTS = Path(__file__).resolve().parents[1]
 EXAMPLE = DTS / "card" / "nodes.example.yaml"
 

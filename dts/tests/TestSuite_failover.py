@@ -115,13 +115,16 @@ class TestFailover:
         uplinks = {u["name"]: u for u in hv1.shell.json("show uplink")["uplinks"]}
         assert not uplinks["p0"]["link_up"] and uplinks["p1"]["active"]
         record = hv1.shell.json("show failover history")[-1]
+        in_nic = hv1.card is not None and not lab.ipv6
         assert (record["from"], record["to"], record["reason"], record["seen_by"]) == (
             "p0", "p1", "link down", "kernel carrier")
         steps = [record[f"{step}_us"] for step in ("decided", "software_switched", "announced")]
         assert None not in steps and steps == sorted(steps), record
-        assert record["first_sent_us"] >= record["software_switched_us"], record
-        assert record["first_received_us"] >= record["software_switched_us"], record
-        assert record["hardware_updated_us"] is None and record["sas_moved_us"] is None
+        for first in (record["first_sent_us"], record["first_received_us"]):
+            # With a NIC the software path may have seen none.
+            assert in_nic and first is None or first >= record["software_switched_us"], record
+        assert (record["hardware_updated_us"] is None) == (hv1.card is None), record
+        assert record["sas_moved_us"] is None
 
     def test_cable_back(self, lab: Lab, hv1: Hypervisor, near: Vm, far: LinuxVm) -> None:
         """The old uplink's return moves nothing; then the other is pulled, and it takes over.
@@ -337,6 +340,7 @@ class TestPrimary:
 class TestRemoval:
     """An uplink whose device is gone"""
 
+    @pytest.mark.software_only("a card's ports go when the card says so, not with an interface")
     @pytest.mark.parametrize("ipv6", [False, True], ids=["ipv4", "ipv6"])
     def test_device_gone(self, ipv6: bool) -> None:
         """The other uplink takes over for good, and the process ends well.

@@ -18,7 +18,8 @@ from pathlib import Path
 
 import pytest
 
-from api.config import TenantConfig
+from api import nic
+from api.config import TenantConfig, UplinkConfig
 from api.lab import BLUE, RED, Hypervisor, Lab, vm_addresses, vm_mac
 from api.sallyport import ROOT, Sallyport, binary
 from api.telemetry import Telemetry
@@ -52,10 +53,13 @@ def hv1(lab: Lab) -> Hypervisor:
     return lab.hypervisors[0]
 
 
+#: VM ports on TAP and veth have these drivers; with a card they are VFs of it.
+DRIVERS = ("mlx5_pci", "mlx5_pci") if nic.simulated() else ("net_tap", "net_af_packet")
+
 #: Every `show` command of docs/commands.md -> words that its text must hold.
 SHOWS = {
-    "show port info all": ("p0", "p1", "one", "two", "net_tap", "net_af_packet"),
-    "show port info one": ("net_af_packet", "blue", vm_mac(1)),
+    "show port info all": ("p0", "p1", "one", "two", *DRIVERS),
+    "show port info one": (DRIVERS[1], "blue", vm_mac(1)),
     "show port stats all": ("p0", "p1", "one", "two"),
     "show port stats p0": ("p0",),
     "show uplink": ("p0", "p1", "active", "carrier"),
@@ -73,7 +77,7 @@ SHOWS = {
     "show nexthop": ("192.0.2.11", "02:00:00:00:0b:00"),
     "show drop": (),
     "show graph stats": ("sallyport-vxlan-encap", "sallyport-drop"),
-    "show eswitch": ("E-Switch", "none", "fdb entries"),
+    "show eswitch": ("E-Switch", "mlx5" if nic.simulated() else "none", "fdb entries"),
     "show flow": ("vm-station", vm_mac(1), "blue"),
     "show flow tenant blue": ("vm-station", vm_mac(1)),
     "show flow port one": ("own-station", vm_mac(1)),
@@ -199,9 +203,7 @@ class TestShell:
         peer, shell = lab.peers["peer1"], hv1.shell
         red_far = peer.vm("redfar", RED, vm_mac(3), vm_addresses(3), [hv1.vtep])
         config = TenantConfig("red", RED, hv1.vtep, remote_vteps=[peer.vtep])
-        red = hv1.vms["one"].__class__("red1", vm_mac(1), vm_addresses(1), "veth")
-        lab._deletions.append(red.delete)
-        red.before_start(hv1.namespace)
+        red = hv1.late_vm("red1", 1)
         config.vm_ports.append(red.port_config())
         path = hv1.sallyport.folder / "red.conf"
         path.write_text(config.text())
@@ -473,7 +475,7 @@ class TestProcess:
             * The answer comes, exit status 0.
         """
         sallyport = Sallyport(hypervisor.namespace, hypervisor.main,
-                              list(hypervisor.tenants.values()))
+                              list(hypervisor.tenants.values()), card=hypervisor.card)
         sallyport.write_config()
         command = list(hypervisor.namespace.command(*sallyport.arguments(), "-i"))
         command[0] = "/usr/sbin/ip" if Path("/usr/sbin/ip").exists() else "/sbin/ip"
@@ -508,7 +510,8 @@ class TestProcess:
         Verify:
             * Exit status 1, the uplink's name and its interface in the message.
         """
-        hypervisor.main.uplinks[1].device = "net_af_packet_p1,iface=nothere"
+        hypervisor.main.uplinks[1] = (UplinkConfig("p1", "pf1", "nothere") if nic.simulated() else
+                                      UplinkConfig("p1", "net_af_packet_p1,iface=nothere"))
         sallyport = hypervisor.start_process(ready=False)
         status = sallyport.process.wait(20)
         log = sallyport.log()
@@ -518,6 +521,7 @@ class TestProcess:
         sallyport.process = None
 
 
+@pytest.mark.software_only("no port is opened")
 class TestCheckConfig:
     """`--check-config`: complaints with file:line, all at once, without privilege."""
 

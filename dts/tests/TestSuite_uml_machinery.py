@@ -37,6 +37,8 @@ from api.xfrm_peer import XfrmPeer
 from framework.namespace import remove_leftovers
 from framework.process import CommandError, run, wait_until
 
+pytestmark = pytest.mark.software_only("there is no process of ours in it")
+
 _MAC = "02:00:00:00:0b:00"
 
 

@@ -60,12 +60,12 @@ void PatternBuilder::meter_color(rte_color color) {
     item.mask.color.color = RTE_COLORS;
 }
 
-void PatternBuilder::integrity(Layer layer, bool l4) {
+void PatternBuilder::integrity(Layer layer, net::IpFamily family, bool l4) {
     Item& item = add(RTE_FLOW_ITEM_TYPE_INTEGRITY);
     // mlx5 reads the level from the mask: 0 is the outermost header, anything else the inner one.
     item.spec.integrity.level = item.mask.integrity.level = layer == Layer::inner ? 2 : 0;
     item.spec.integrity.l3_ok = item.mask.integrity.l3_ok = 1;
-    if (layer == Layer::outer)
+    if (layer == Layer::outer && family == net::IpFamily::ipv4)
         item.spec.integrity.ipv4_csum_ok = item.mask.integrity.ipv4_csum_ok = 1;
     if (!l4) return;
     item.spec.integrity.l4_ok = item.mask.integrity.l4_ok = 1;

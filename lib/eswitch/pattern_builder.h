@@ -31,8 +31,9 @@ class PatternBuilder {
     void tag(std::uint32_t value, std::uint32_t mask);
     /// What METER_MARK has made of the packet.
     void meter_color(rte_color color);
-    /// L3 whole, and where @p l4 L4 too, with their checksums.
-    void integrity(Layer layer, bool l4);
+    /// L3 whole, with the checksum of IPv4's outer header, and where @p l4 L4 too with its own. Of
+    /// IPv6 nothing says that the bit of IPv4's checksum is set.
+    void integrity(Layer layer, net::IpFamily family, bool l4);
 
     /// Ethernet of any kind.
     void ethernet();

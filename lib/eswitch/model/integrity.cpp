@@ -67,8 +67,8 @@ Integrity check_integrity(Packet packet, const Headers& headers) {
     const Packet ip = ip_packet(packet, headers);
     if (ip.empty()) return integrity;
     integrity.l3 = true;
-    integrity.ipv4_checksum = headers.layer3 == Layer3::ipv6
-                              || ones_sum(ip.first(net::ipv4_header_length(ip[0]))) == 0xffff;
+    integrity.ipv4_checksum = headers.layer3 == Layer3::ipv4
+                              && ones_sum(ip.first(net::ipv4_header_length(ip[0]))) == 0xffff;
     if (headers.layer4 == Layer4::other || headers.fragment) return integrity;
     const std::size_t offset = headers.l4 - headers.l3;
     if (offset > ip.size()) return integrity;

@@ -57,7 +57,7 @@ PacketLayers parse_layers(std::span<const std::uint8_t> packet, const ParserSett
 /// The checks of the INTEGRITY item; false where there is no such layer.
 struct Integrity {
     bool l3 = false;
-    /// True for IPv6, which has none.
+    /// Of IPv6: false, which is the harsher.
     bool ipv4_checksum = false;
     bool l4 = false;
     /// A UDP checksum of zero counts as right.

@@ -12,7 +12,7 @@ namespace {
 void write_pattern(PatternBuilder& out, std::uint8_t pattern, const RuleMatch& match,
                    const PipelineSettings&) {
     out.tag(match.tag, UINT32_MAX);
-    out.integrity(Layer::inner, false);
+    out.integrity(Layer::inner, family_of_pattern(pattern & 1), false);
     out.ethernet();
     out.ip(family_of_pattern(pattern >> 1));
     out.udp();

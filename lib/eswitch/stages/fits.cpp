@@ -17,7 +17,7 @@ void write_pattern(PatternBuilder& out, std::uint8_t pattern, const RuleMatch& m
                    std::uint8_t traffic_class) {
     const LengthPrefix prefix{match.length, length_pattern_bits(pattern)};
     out.tag(match.tag, vm_tag::length_class);
-    out.integrity(Layer::outer, false);
+    out.integrity(Layer::outer, length_pattern_family(pattern), false);
     out.untagged();
     out.ip_length(length_pattern_family(pattern), prefix.value, prefix.mask(), traffic_class);
 }

@@ -12,7 +12,7 @@ namespace {
 void write_pattern(PatternBuilder& out, const RuleMatch& match, net::IpFamily family) {
     net::IpAddress local = match.address;
     local.family = family;
-    out.integrity(Layer::outer, true);
+    out.integrity(Layer::outer, family, true);
     out.ethernet();
     out.ip_to_vtep(local);
     // The only port on which the NIC is known to look for inner headers.
