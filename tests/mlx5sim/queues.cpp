@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "queues.h"
 
+#include "faults.h"
 #include "fields.h"
 #include "report.h"
 
@@ -14,7 +15,8 @@ namespace mlx5sim {
 namespace {
 
 // Places in a completion.
-constexpr std::size_t byte_count_at = 44, queue_number_at = 56, counter_at = 60, owner_at = 63;
+constexpr std::size_t byte_count_at = 44, syndrome_at = 55, queue_number_at = 56, counter_at = 60,
+                      owner_at = 63;
 /// In the count of octets: the request to the table failed.
 constexpr std::uint32_t access_failed = 1U << 31;
 /// A queue entry of a receive queue: length, key, address.
@@ -37,7 +39,7 @@ CompletionQueue::CompletionQueue(std::uint32_t number, std::uint8_t* buffer, uns
 
 bool CompletionQueue::has_room() const {
     constexpr std::uint32_t mask = 0xffffff;
-    return ((produced_ - read_doorbell(doorbell_)) & mask) < entries();
+    return ((produced_ - read_doorbell(doorbell_)) & mask) + waiting_.size() < entries();
 }
 
 // The owner's bit changes with each turn around the ring; it is what hands the entry over.
@@ -48,6 +50,22 @@ void CompletionQueue::push(std::span<const std::uint8_t, entry_size> entry, Comp
     const auto last = static_cast<std::uint8_t>(static_cast<std::uint8_t>(opcode) << 4 | owner);
     __atomic_store_n(slot + owner_at, last, __ATOMIC_RELEASE);
     ++produced_;
+}
+
+void CompletionQueue::push_late(std::chrono::steady_clock::time_point due,
+                                std::span<const std::uint8_t, entry_size> entry,
+                                Completion opcode) {
+    Waiting& last = waiting_.emplace_back(Waiting{due, {}, opcode});
+    std::copy(entry.begin(), entry.end(), last.entry.begin());
+}
+
+unsigned CompletionQueue::deliver_due(std::chrono::steady_clock::time_point now, unsigned most) {
+    unsigned delivered = 0;
+    for (; delivered < most && !waiting_.empty() && waiting_.front().due <= now; ++delivered) {
+        push(waiting_.front().entry, waiting_.front().opcode);
+        waiting_.pop_front();
+    }
+    return delivered;
 }
 
 // The record is not the driver's to clear: a card looks at it only once it has been rung for.
@@ -76,14 +94,32 @@ bool SendQueue::can_complete() const {
 }
 
 void SendQueue::complete(std::uint16_t index, bool failed) {
-    CompletionQueue* const queue = CompletionQueue::find(cqn_);
-    if (queue == nullptr) refuse("send queue %u completes into no queue, %u", id, cqn_);
     std::array<std::uint8_t, CompletionQueue::entry_size> entry{};
     store32(entry.data() + byte_count_at, failed ? access_failed : 0);
+    complete_as(index, entry, Completion::request);
+}
+
+void SendQueue::break_at(std::uint16_t index) {
+    constexpr std::uint8_t local_operation_error = 0x02;
+    std::array<std::uint8_t, CompletionQueue::entry_size> entry{};
+    entry[syndrome_at] = local_operation_error;
+    complete_as(index, entry, Completion::request_error);
+    ready = false;
+}
+
+void SendQueue::complete_as(std::uint16_t index,
+                            std::span<std::uint8_t, CompletionQueue::entry_size> entry,
+                            Completion opcode) {
+    CompletionQueue* const queue = CompletionQueue::find(cqn_);
+    if (queue == nullptr) refuse("send queue %u completes into no queue, %u", id, cqn_);
     store32(entry.data() + queue_number_at, id);
     entry[counter_at] = static_cast<std::uint8_t>(index >> 8);
     entry[counter_at + 1] = static_cast<std::uint8_t>(index);
-    queue->push(entry, Completion::request);
+    if (faults().completions_are_late() || queue->is_late())
+        queue->push_late(std::chrono::steady_clock::now() + faults().completion_delay, entry,
+                         opcode);
+    else
+        queue->push(entry, opcode);
 }
 
 ReceiveQueue::ReceiveQueue(std::uint32_t number, std::uint32_t cqn, std::uint8_t* buffer,
