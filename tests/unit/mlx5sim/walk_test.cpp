@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // A program of two tables, written as the driver writes it: its requests, octet by octet.
-#include "control.h"
 #include "fields.h"
 #include "headers.h"
 #include "steering.h"
@@ -12,12 +11,6 @@
 #include <gtest/gtest.h>
 
 namespace mlx5sim {
-
-// No fault is asked for here.
-bool draw_entry_failure() {
-    return false;
-}
-
 namespace test {
 namespace {
 
