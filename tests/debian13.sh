@@ -17,8 +17,9 @@ root=$folder/root
 packages=$("$source/dts/setup.sh" list build)
 targets=(app/sallyport tests/unit/datapath/datapath_test tests/unit/ipsec/ipsec_test
     tests/unit/eswitch/hardware_path_test app/sallyport-shell tests/mlx5sim/mlx5sim.so
-    tests/mlx5sim/mlx5sim_lifecycle)
-tests=(datapath ipsec hardware_path)
+    tests/mlx5sim/mlx5sim_lifecycle tests/mlx5sim/mlx5sim_loopback
+    tests/unit/mlx5sim/mlx5sim_test)
+tests=(datapath ipsec hardware_path mlx5sim)
 
 cannot() {
     echo "debian13.sh: $1"

@@ -41,7 +41,7 @@ bool is_of(const Tir& tir, const Port& port) {
 void enter_from_outside(const Port& port, std::span<const std::uint8_t> frame) {
     const Layers layers = layers_of(frame);
     const Tir* best = nullptr;
-    int most = -1;
+    int most = -2;
     for (const auto& [id, tir] : Tir::all()) {
         if (!is_of(*tir, port)) continue;
         const int fits = fitness(*tir, layers);
