@@ -209,9 +209,11 @@ MLX5SIM_EXPORT int munmap(void* address, std::size_t size) noexcept {
     {
         const std::lock_guard guard(card_lock());
         for (const auto& [id, queue] : SendQueue::all())
-            if (lies_in(queue->buffer().data()) || lies_in(queue->doorbell())) queue->ready = false;
+            if (lies_in(queue->buffer().data()) || lies_in(queue->doorbell()))
+                queue->ready = queue->in_error = false;
+        // Of one that is not ready, the ring may have gone before.
         for (const auto& [id, queue] : ReceiveQueue::all())
-            if (queue->uses(start, size)) queue->ready = false;
+            if (queue->ready && queue->uses(start, size)) queue->ready = false;
     }
     return MLX5SIM_NEXT(munmap)(address, size);
 }
