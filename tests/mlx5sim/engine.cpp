@@ -20,6 +20,7 @@
 
 #include <pthread.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 
 namespace mlx5sim {
 
@@ -177,6 +178,8 @@ void run() {
     using namespace std::chrono_literals;
     constexpr auto longest = 1000us;
     auto nap = 0us;
+    // Else each nap is longer by 50 us.
+    prctl(PR_SET_TIMERSLACK, 1);
     for (;;) {
         if (do_requests() + poll_world() > 0) {
             nap = 0us;

@@ -10,6 +10,7 @@
 #include "world.h"
 
 #include <algorithm>
+#include <unordered_map>
 #include <vector>
 
 namespace mlx5sim {
@@ -52,7 +53,9 @@ void enter_from_outside(const Port& port, std::span<const std::uint8_t> frame) {
     if (best != nullptr) deliver_to_tir(best->id, frame, {});
 }
 
-void enter_from_queue(std::uint32_t sqn, std::span<const std::uint8_t> frame) {
+namespace {
+
+const Port* port_of_queue(std::uint32_t sqn) {
     std::vector<std::uint32_t> queues, tags;
     for (const RootFlow* const flow : root_flows(MLX5_IB_UAPI_FLOW_TABLE_TYPE_FDB)) {
         const std::uint32_t queue = load32(flow->value.data() + source_queue_at);
@@ -64,11 +67,21 @@ void enter_from_queue(std::uint32_t sqn, std::span<const std::uint8_t> frame) {
     std::sort(queues.begin(), queues.end());
     std::sort(tags.begin(), tags.end());
     const auto found = std::find(queues.begin(), queues.end(), sqn);
-    if (found == queues.end() || tags.empty()) return;
+    if (found == queues.end() || tags.empty()) return nullptr;
     const std::size_t each = queues.size() / tags.size();
     const std::uint32_t tag = tags[(found - queues.begin()) / each];
     for (const Port& port : topology()->ports)
-        if (port.tag == tag) send_out(port, frame);
+        if (port.tag == tag) return &port;
+    return nullptr;
+}
+
+} // namespace
+
+void enter_from_queue(std::uint32_t sqn, std::span<const std::uint8_t> frame) {
+    static std::unordered_map<std::uint32_t, const Port*> known;
+    const Port*& port = known[sqn];
+    if (port == nullptr) port = port_of_queue(sqn);
+    if (port != nullptr) send_out(*port, frame);
 }
 
 } // namespace mlx5sim
