@@ -136,10 +136,11 @@ void read_attachments(Draft& draft) {
 
 // A port that is not there would be asked for its packets in vain.
 void refuse_unknown_ports(const Draft& draft) {
-    for (const auto& [name, interface] : draft.attachments)
+    for (const auto& attachment : draft.attachments)
         if (std::none_of(draft.topology.ports.begin(), draft.topology.ports.end(),
-                         [&](const Port& port) { return port.phys_port_name == name; }))
-            refuse("there is no port %s to attach to %s", name.c_str(), interface.c_str());
+                         [&](const Port& port) { return port.phys_port_name == attachment.first; }))
+            refuse("there is no port %s to attach to %s", attachment.first.c_str(),
+                   attachment.second.c_str());
 }
 
 Port make_port(const Draft& draft, unsigned pf, std::optional<unsigned> vf, std::uint32_t number) {

@@ -335,6 +335,9 @@ void rate(std::uint16_t one, std::uint16_t other, rte_mempool* pool) {
 void start(const std::vector<std::uint16_t>& ports, rte_mempool* pool, const Wanted& wanted) {
     for (const std::uint16_t port : ports)
         configure(port, pool, wanted);
+    // The frames of the tests are for nobody in particular.
+    for (const std::uint16_t port : ports)
+        check(rte_eth_promiscuous_enable(port), "promiscuous mode", port);
     for (const std::uint16_t port : ports)
         check(rte_eth_dev_start(port), "start", port);
     for (const std::uint16_t port : ports) {
