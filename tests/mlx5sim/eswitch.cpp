@@ -7,11 +7,6 @@
 #include "world.h"
 
 #include <algorithm>
-<<<<<<< HEAD
-=======
-#include <unordered_map>
-#include <vector>
->>>>>>> ports
 
 namespace mlx5sim {
 
@@ -66,7 +61,6 @@ void enter_from_outside(const Port& port, std::span<const std::uint8_t> frame) {
     enter_switch(packet, port.tag, port.is_uplink() ? Side::receive : Side::transmit);
 }
 
-<<<<<<< HEAD
 void enter_from_queue(std::uint32_t sqn, std::span<const std::uint8_t> frame) {
     trace("send queue %u: a packet of %zu octets", sqn, frame.size());
     Packet packet(frame);
@@ -74,37 +68,6 @@ void enter_from_queue(std::uint32_t sqn, std::span<const std::uint8_t> frame) {
     const Verdict verdict = walk(packet, MLX5_IB_UAPI_FLOW_TABLE_TYPE_NIC_TX, Side::receive);
     if (verdict.kind == Verdict::Kind::drop) return;
     enter_switch(packet, manager_tag, Side::transmit);
-=======
-namespace {
-
-const Port* port_of_queue(std::uint32_t sqn) {
-    std::vector<std::uint32_t> queues, tags;
-    for (const RootFlow* const flow : root_flows(MLX5_IB_UAPI_FLOW_TABLE_TYPE_FDB)) {
-        const std::uint32_t queue = load32(flow->value.data() + source_queue_at);
-        if (queue != 0)
-            queues.push_back(queue);
-        else
-            tags.push_back(load32(flow->value.data() + tag_at));
-    }
-    std::sort(queues.begin(), queues.end());
-    std::sort(tags.begin(), tags.end());
-    const auto found = std::find(queues.begin(), queues.end(), sqn);
-    if (found == queues.end() || tags.empty()) return nullptr;
-    const std::size_t each = queues.size() / tags.size();
-    const std::uint32_t tag = tags[(found - queues.begin()) / each];
-    for (const Port& port : topology()->ports)
-        if (port.tag == tag) return &port;
-    return nullptr;
-}
-
-} // namespace
-
-void enter_from_queue(std::uint32_t sqn, std::span<const std::uint8_t> frame) {
-    static std::unordered_map<std::uint32_t, const Port*> known;
-    const Port*& port = known[sqn];
-    if (port == nullptr) port = port_of_queue(sqn);
-    if (port != nullptr) send_out(*port, frame);
->>>>>>> ports
 }
 
 } // namespace mlx5sim

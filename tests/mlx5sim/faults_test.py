@@ -168,10 +168,12 @@ class TestFaults(ProductTest):
         self.stops_clean(process)
 
     def test_broken_queue(self) -> None:
-        """A completion with an error, and a queue that does nothing more."""
+        """A completion with an error, and a queue whose requests are flushed from then on."""
         process = self.start_ready("complete")
         process.order("break-queue")
-        self.is_dead(process, "the flow queue is dead: no operation finished in 2000 ms")
+        add_station(process, "02:03:00:00:00:09")
+        self.is_dead(process,
+                     "the flow queue is dead: fail to create rte flow (Input/output error)")
         self.assertIn("CQE ERR:0x2", process.log())
         self.stops_clean(process)
 
