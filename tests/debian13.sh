@@ -13,7 +13,8 @@ folder=${1:?usage: debian13.sh FOLDER}
 source=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 targets=(app/sallyport tests/unit/datapath/datapath_test tests/unit/ipsec/ipsec_test
     tests/unit/eswitch/hardware_path_test app/sallyport-shell dts/tools/packet_mutator
-    tests/mlx5sim/mlx5sim.so tests/mlx5sim/mlx5sim_lifecycle)
+    tests/mlx5sim/mlx5sim.so tests/mlx5sim/mlx5sim_lifecycle tests/mlx5sim/mlx5sim_loopback
+    tests/mlx5sim/mlx5sim_verdicts)
 tests=(datapath ipsec hardware_path)
 
 in_root() { "$source/tests/debian13_root.sh" run "$folder" "$@"; }

@@ -73,6 +73,7 @@ std::string render_eswitch(const Json& eswitch) {
         {"rules refused", shown("refused")},
         {"rules stranded", shown("stranded")},
         {"dropped", dropped_text(eswitch)},
+        {"dead", shown("dead")},
         {"closed", shown("closed")},
         {"udp source port", source_port_text(eswitch)},
     });

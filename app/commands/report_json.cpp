@@ -371,6 +371,7 @@ Json eswitch_json(const control::EswitchReport& eswitch) {
             {"refused", eswitch.refused},
             {"stranded", eswitch.stranded},
             {"drops", std::move(drops)},
+            {"dead", text_or_null(eswitch.dead)},
             {"closed", text_or_null(eswitch.closed)},
             {"udp_source_port", eswitch.source_port_agreed ? "nic" : "software"},
             {"why_own_source_port", text_or_null(eswitch.why_own_source_port)},

@@ -220,6 +220,7 @@ struct EswitchReport {
     std::uint32_t queue_size = 0;
     std::uint32_t counters = 0;
     std::uint32_t counters_used = 0;
+    std::string dead;   // why the NIC takes no more changes; empty: it does
     std::string closed; // why all traffic goes by software; empty: it does not
     /// The software path writes the UDP source port that the NIC would.
     bool source_port_agreed = false;

@@ -154,6 +154,7 @@ EswitchReport HardwareView::eswitch() const {
     report.stranded = counts.stranded + counts.stuck;
     report.queue_size = settings_.eswitch.flow_queue_size;
     report.counters = eswitch::needed_counters(hardware_settings(settings_));
+    report.dead = path.death();
     report.closed = path.closed();
     const auto& entropy = nic_->encap_entropy();
     report.source_port_agreed = entropy.has_value();

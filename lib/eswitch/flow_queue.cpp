@@ -8,6 +8,7 @@
 
 #include <rte_errno.h>
 #include <rte_pause.h>
+#include <spdlog/spdlog.h>
 
 namespace sallyport::eswitch {
 
@@ -126,7 +127,11 @@ int FlowQueue::pull() {
 }
 
 void FlowQueue::die(std::string reason) {
-    if (death_.empty()) death_ = "the flow queue is dead: " + std::move(reason);
+    if (!death_.empty()) return;
+    death_ = "the flow queue is dead: " + std::move(reason);
+    spdlog::error("hardware path: {}; the NIC's rules stay as they are, and no change is taken, "
+                  "until the process is restarted",
+                  death_);
 }
 
 } // namespace sallyport::eswitch

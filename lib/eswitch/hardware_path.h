@@ -120,6 +120,8 @@ class HardwarePath final : public overlay::Path {
     [[nodiscard]] const InstalledRules::Counts& rule_counts() const { return rules_.counts(); }
     /// Why everything is in software; empty: it is not.
     [[nodiscard]] const std::string& closed() const { return closed_; }
+    /// Why the NIC's rules stay as they are and no change is taken; empty: they do not.
+    [[nodiscard]] const std::string& death() const { return rules_.death(); }
 
   private:
     class Teller;

@@ -2,6 +2,8 @@
 #include "control.h"
 
 #include "device.h"
+#include "devx.h"
+#include "faults.h"
 #include "netdev.h"
 #include "objects.h"
 #include "report.h"
@@ -9,13 +11,16 @@
 
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <cstdlib>
 #include <cstring>
-#include <limits>
+#include <map>
 #include <mutex>
+#include <optional>
 #include <sstream>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include <pthread.h>
 #include <sys/socket.h>
@@ -26,73 +31,180 @@ namespace mlx5sim {
 
 namespace {
 
-constexpr unsigned always = std::numeric_limits<unsigned>::max();
-unsigned entries_to_fail = 0;
+/// Of a command, behind the verb.
+using Words = std::vector<std::string>;
+/// What is wrong with it; empty: done.
+using Answer = std::string;
 
-/// "link p0 down"
-void set_link(std::istringstream& words) {
-    std::string name, state;
-    words >> name >> state;
-    for (const Port& port : topology()->ports)
-        if (port.phys_port_name == name && (state == "up" || state == "down"))
-            return netdevs().set_carrier(port, state == "up");
-    refuse("control: 'link %s %s': expected a port, and up or down", name.c_str(), state.c_str());
+std::optional<unsigned> number_in(const std::string& word) {
+    unsigned number = 0;
+    const char* const end = word.data() + word.size();
+    const auto [stop, error] = std::from_chars(word.data(), end, number);
+    if (error != std::errc{} || stop != end) return std::nullopt;
+    return number;
 }
 
-/// "fail-entries 2", "fail-entries always", "fail-entries 0"
-void set_failures(std::istringstream& words) {
-    std::string count;
-    words >> count;
+/// How many, and from which on: "2", "always", "1 at 5"
+struct Extent {
+    unsigned count = 0;
+    unsigned nth = 1;
+};
+
+std::optional<Extent> extent_in(const Words& words, std::size_t at) {
+    if (at >= words.size()) return std::nullopt;
+    const auto count = words[at] == "always" ? Fault::always : number_in(words[at]);
+    if (!count) return std::nullopt;
+    if (words.size() == at + 1) return Extent{*count};
+    if (words.size() != at + 3 || words[at + 1] != "at") return std::nullopt;
+    const auto nth = number_in(words[at + 2]);
+    if (!nth || *nth == 0) return std::nullopt;
+    return Extent{*count, *nth};
+}
+
+Answer set_link(const Words& words) {
+    if (words.size() == 2 && (words[1] == "up" || words[1] == "down"))
+        for (const Port& port : topology()->ports)
+            if (port.phys_port_name == words[0]) {
+                netdevs().set_carrier(port, words[1] == "up");
+                return {};
+            }
+    return "expected a port, and up or down";
+}
+
+Answer fail_entries(const Words& words) {
+    const auto extent = extent_in(words, 0);
+    if (!extent) return "expected a number or always, and perhaps 'at' and which";
     const std::lock_guard guard(card_lock());
-    entries_to_fail = count == "always"
-                          ? always
-                          : static_cast<unsigned>(std::strtoul(count.c_str(), nullptr, 10));
+    faults().entries.order(extent->count, extent->nth);
+    return {};
 }
 
-void execute(const std::string& command) {
-    trace("control: %s", command.c_str());
-    std::istringstream words(command);
-    std::string verb;
-    words >> verb;
-    if (verb == "link") return set_link(words);
-    if (verb == "fail-entries") return set_failures(words);
-    if (verb == "remove-device") return announce_removal();
-    refuse("control: '%s' is not a command", command.c_str());
+// A name may be of two words.
+Answer refuse_command(const Words& words) {
+    std::string name;
+    std::size_t at = 0;
+    while (at < words.size() && words[at] != "always" && !number_in(words[at]))
+        name += (name.empty() ? "" : " ") + words[at++];
+    if (!is_command(name)) return "'" + name + "' is no command of the firmware that is simulated";
+    const auto extent = extent_in(words, at);
+    if (!extent) return "expected a number or always, and perhaps 'at' and which";
+    const std::lock_guard guard(card_lock());
+    order_refusal(name, extent->count, extent->nth);
+    return {};
+}
+
+Answer set_completions(const Words& words) {
+    const std::lock_guard guard(card_lock());
+    if (words == Words{"normal"}) {
+        faults().completion_delay = Faults{}.completion_delay;
+        faults().completions_at_once = Faults{}.completions_at_once;
+        return {};
+    }
+    const auto number = words.size() == 2 ? number_in(words[1]) : std::nullopt;
+    if (number && words[0] == "late")
+        faults().completion_delay = std::chrono::milliseconds(*number);
+    else if (number && *number > 0 && words[0] == "few")
+        faults().completions_at_once = *number;
+    else
+        return "expected 'late' and milliseconds, 'few' and how many at once, or 'normal'";
+    return {};
+}
+
+Answer hold_counters(const Words& words) {
+    if (words != Words{"on"} && words != Words{"off"}) return "expected on or off";
+    const std::lock_guard guard(card_lock());
+    faults().counters_held = words[0] == "on";
+    return {};
+}
+
+Answer break_queue(const Words& words) {
+    if (!words.empty()) return "expected nothing more";
+    const std::lock_guard guard(card_lock());
+    faults().queues.order(1);
+    return {};
+}
+
+Answer remove_device(const Words& words) {
+    if (!words.empty()) return "expected nothing more";
+    announce_removal();
+    return {};
+}
+
+using Verb = Answer (*)(const Words&);
+
+const std::map<std::string, Verb>& verbs() {
+    static const auto* const table = new std::map<std::string, Verb>{
+        {"link", set_link},
+        {"fail-entries", fail_entries},
+        {"refuse-command", refuse_command},
+        {"completions", set_completions},
+        {"hold-counters", hold_counters},
+        {"break-queue", break_queue},
+        {"remove-device", remove_device},
+    };
+    return *table;
+}
+
+void answer(int socket, const Answer& wrong, const sockaddr_un& to, socklen_t size) {
+    if (!wrong.empty()) say("control: %s", wrong.c_str());
+    // A sender without an address of its own wants no answer.
+    if (size <= offsetof(sockaddr_un, sun_path)) return;
+    const std::string text = wrong.empty() ? "ok" : "error: " + wrong;
+    ::sendto(socket, text.data(), text.size(), MSG_DONTWAIT | MSG_NOSIGNAL,
+             reinterpret_cast<const sockaddr*>(&to), size);
 }
 
 void listen_on(int socket) {
     std::array<char, 256> command{};
     for (;;) {
-        const ssize_t size = ::recv(socket, command.data(), command.size(), 0);
+        sockaddr_un from{};
+        socklen_t from_size = sizeof from;
+        const ssize_t size = ::recvfrom(socket, command.data(), command.size(), 0,
+                                        reinterpret_cast<sockaddr*>(&from), &from_size);
         if (size < 0 && errno != EINTR) return;
-        if (size > 0) execute({command.data(), static_cast<std::size_t>(size)});
+        if (size > 0)
+            answer(socket, execute_command({command.data(), static_cast<std::size_t>(size)}), from,
+                   from_size);
     }
+}
+
+void listen_at(const char* path) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    std::strncpy(address.sun_path, path, sizeof address.sun_path - 1);
+    const int socket = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    ::unlink(path);
+    if (::bind(socket, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
+        refuse("control: cannot listen on %s: %s", path, std::strerror(errno));
+    std::thread thread(listen_on, socket);
+    pthread_setname_np(thread.native_handle(), "mlx5sim-control");
+    thread.detach();
 }
 
 } // namespace
 
-void start_control() {
-    const char* const path = std::getenv("MLX5SIM_CONTROL");
-    if (path == nullptr) return;
-    static std::once_flag once;
-    std::call_once(once, [path] {
-        sockaddr_un address{};
-        address.sun_family = AF_UNIX;
-        std::strncpy(address.sun_path, path, sizeof address.sun_path - 1);
-        const int socket = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-        ::unlink(path);
-        if (::bind(socket, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
-            refuse("control: cannot listen on %s: %s", path, std::strerror(errno));
-        std::thread thread(listen_on, socket);
-        pthread_setname_np(thread.native_handle(), "mlx5sim-control");
-        thread.detach();
-    });
+std::string execute_command(const std::string& command) {
+    trace("control: %s", command.c_str());
+    std::istringstream stream(command);
+    std::string verb;
+    stream >> verb;
+    Words words;
+    for (std::string word; stream >> word;)
+        words.push_back(word);
+    const auto found = verbs().find(verb);
+    if (found == verbs().end()) return "'" + command + "' is not a command";
+    const Answer wrong = found->second(words);
+    return wrong.empty() ? wrong : "'" + command + "': " + wrong;
 }
 
-bool draw_entry_failure() {
-    if (entries_to_fail == 0) return false;
-    if (entries_to_fail != always) --entries_to_fail;
-    return true;
+void start_control() {
+    static std::once_flag once;
+    std::call_once(once, [] {
+        for (const std::string& fault : topology()->faults)
+            if (const std::string wrong = execute_command(fault); !wrong.empty())
+                refuse("the topology's fault %s", wrong.c_str());
+        if (const char* const path = std::getenv("MLX5SIM_CONTROL")) listen_at(path);
+    });
 }
 
 } // namespace mlx5sim

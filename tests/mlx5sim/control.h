@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // What a test may do to the card while a program runs on it: commands, a datagram each, to the UNIX
-// socket that MLX5SIM_CONTROL names. docs/mlx5sim.md lists them.
+// socket that MLX5SIM_CONTROL names. A sender with an address of its own is answered "ok" or
+// "error: ..." when the command has been done. docs/mlx5sim.md lists them.
 #pragma once
+
+#include <string>
 
 namespace mlx5sim {
 
-/// Starts to listen, if the variable is set.
+/// Does the topology's faults, and starts to listen if the variable is set.
 void start_control();
 
-/// Whether the next entry that the driver writes is to fail; counts it. Under the card's lock.
-bool draw_entry_failure();
+/// Any thread. @return what is wrong with the command; empty: it is done
+std::string execute_command(const std::string& command);
 
 } // namespace mlx5sim

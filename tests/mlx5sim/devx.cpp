@@ -2,6 +2,7 @@
 #include "devx.h"
 
 #include "caps.h"
+#include "faults.h"
 #include "fields.h"
 #include "match_fields.h"
 #include "queue_commands.h"
@@ -375,14 +376,32 @@ std::string Command::name() const {
     return text;
 }
 
-int Command::refused(std::uint8_t status, std::uint32_t syndrome) const {
-    set(output.data(), command::status, status);
+// What firmware says that has run out of something.
+bool Command::is_refused() const {
+    constexpr std::uint8_t no_resources = 0x0f;
+    constexpr std::uint32_t syndrome = 0x6d6c78;
+    if (!draw_refusal(name())) return false;
+    trace("%s: refused", name().c_str());
+    set(output.data(), command::status, no_resources);
     set(output.data(), command::syndrome, syndrome);
     errno = EREMOTEIO;
-    return -1;
+    return true;
+}
+
+bool is_command(const std::string& name) {
+    for (unsigned opcode = query_hca_cap; opcode < create_general_object; ++opcode)
+        if (const char* const known = opcode_name(opcode); known != nullptr && name == known)
+            return true;
+    for (unsigned opcode = create_general_object; opcode <= query_general_object; ++opcode)
+        for (unsigned type = type_definer; type <= type_pattern; ++type)
+            if (const char* const known = object_type_name(type);
+                known != nullptr && name == std::string(opcode_name(opcode)) + " " + known)
+                return true;
+    return false;
 }
 
 std::unique_ptr<Object> create_object(const Command& command) {
+    if (command.is_refused()) return nullptr;
     auto object = make(command);
     set(command.output.data(), command::created_id, object->id);
     trace("%s: %s %u", command.name().c_str(), object->kind(), object->id);
@@ -390,6 +409,7 @@ std::unique_ptr<Object> create_object(const Command& command) {
 }
 
 int modify_object(Object& object, const Command& command) {
+    if (command.is_refused()) return EREMOTEIO;
     trace("%s: %s %u", command.name().c_str(), object.kind(), object.id);
     const std::uint8_t* const in = command.input.data();
     switch (command.opcode()) {
@@ -420,6 +440,7 @@ int modify_object(Object& object, const Command& command) {
 }
 
 int query_object(Object& object, const Command& command) {
+    if (command.is_refused()) return EREMOTEIO;
     trace("%s: %s %u", command.name().c_str(), object.kind(), object.id);
     switch (command.opcode()) {
     case query_q_counter:
@@ -431,6 +452,7 @@ int query_object(Object& object, const Command& command) {
 }
 
 int general_command(const Command& command) {
+    if (command.is_refused()) return EREMOTEIO;
     trace("%s", command.name().c_str());
     switch (command.opcode()) {
     case query_hca_cap:

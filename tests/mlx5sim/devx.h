@@ -18,10 +18,14 @@ struct Command {
     std::uint16_t opcode() const;
     /// "CREATE_GENERAL_OBJECT RTC"; a number where it has no name here.
     std::string name() const;
-    /// The firmware refuses: status, syndrome, and -1 with EREMOTEIO for the caller.
-    int refused(std::uint8_t status, std::uint32_t syndrome) const;
+    /// As the faults want it: with status and syndrome in the answer, and EREMOTEIO in errno.
+    bool is_refused() const;
 };
 
+/// Whether it is the name() of a command that has one.
+bool is_command(const std::string& name);
+
+/// Null: refused.
 std::unique_ptr<Object> create_object(const Command& command);
 int modify_object(Object& object, const Command& command);
 int query_object(Object& object, const Command& command);

@@ -4,6 +4,7 @@
 #include "caps.h"
 #include "eswitch.h"
 #include "export.h"
+#include "faults.h"
 #include "fields.h"
 #include "memory_keys.h"
 #include "queues.h"
@@ -14,6 +15,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <chrono>
 #include <ctime>
 #include <mutex>
@@ -141,11 +143,22 @@ bool flush_request(SendQueue& queue) {
     return true;
 }
 
-/// Does one request. False: there is none, or its completion has no room.
+bool is_held(const Control& control) {
+    return faults().counters_held && control.operation == operation_aso
+           && control.modifier == counter_access_operation;
+}
+
+/// Does one request. False: there is none that can be done, or its completion has no room.
 bool do_request(SendQueue& queue) {
     if (queue.in_error) return flush_request(queue);
     if (!queue.ready || queue.posted() == queue.consumed() || !queue.can_complete()) return false;
     const Control control(queue, queue.consumed());
+    if (is_held(control)) return false;
+    if (control.operation == operation_table_access && faults().queues.draw()) {
+        queue.consume(control.units());
+        queue.fail(control.index, control.operation, Syndrome::operation);
+        return true;
+    }
     bool done = true;
     auto wrong = Syndrome::none;
     switch (control.operation) {
@@ -183,26 +196,49 @@ unsigned do_requests() {
     return done;
 }
 
+// A millisecond's share of what faults have put off.
+unsigned deliver_late() {
+    const std::lock_guard guard(card_lock());
+    // All of them at once when the faults are over.
+    const auto due = faults().completions_are_late() ? std::chrono::steady_clock::now()
+                                                     : std::chrono::steady_clock::time_point::max();
+    unsigned delivered = 0;
+    for (const auto& [id, queue] : CompletionQueue::all())
+        delivered += queue->deliver_due(due, faults().completions_at_once);
+    return delivered;
+}
+
+void do_all_requests() {
+    while (do_requests() > 0)
+        continue;
+}
+
 // The longer nothing comes, the longer the nap: an idle card is to cost no processor.
 void run() {
     using namespace std::chrono_literals;
     constexpr auto longest = 1000us;
     auto nap = 0us;
     for (;;) {
-        if (do_requests() + poll_world() > 0) {
+        const unsigned done = do_requests() + poll_world();
+        const unsigned delivered = deliver_late();
+        if (delivered == 0 && done > 0) {
             nap = 0us;
             continue;
         }
+        if (delivered > 0) nap = longest;
         nap = std::min(nap + 5us, std::chrono::microseconds(longest));
         wait_for_world(nap);
     }
 }
+
+std::atomic<bool> started = false;
 
 } // namespace
 
 void start_engine() {
     static std::once_flag once;
     std::call_once(once, [] {
+        started = true;
         std::thread thread(run);
         pthread_setname_np(thread.native_handle(), "mlx5sim");
         thread.detach();
@@ -213,15 +249,19 @@ void start_engine() {
 
 using namespace mlx5sim;
 
-// The driver gives a card some 50 us to finish what it waits for at the end, in sleeps of 10 us: a
-// thread beside others may not get to run in that time. So the card works while the driver sleeps.
+// The driver waits five times 20 ms for its own rules and five times 10 us for what is under way when
+// a port ends, and falls over what is late. On a busy machine our thread may not run for as long; a
+// card would. EAL sleeps by the one function, the C library's usleep() by the other.
+MLX5SIM_EXPORT int nanosleep(const timespec* time, timespec* left) {
+    if (started) do_all_requests();
+    return MLX5SIM_NEXT(nanosleep)(time, left);
+}
+
 MLX5SIM_EXPORT int clock_nanosleep(clockid_t clock, int flags, const timespec* time,
                                    timespec* left) {
     constexpr long longest = 10'000;
-    if (topology() != nullptr && flags == 0 && time->tv_sec == 0 && time->tv_nsec <= longest) {
-        do_requests();
-        poll_world();
-    }
+    const bool is_short = flags == 0 && time->tv_sec == 0 && time->tv_nsec <= longest;
+    if (started && is_short) do_all_requests();
     return MLX5SIM_NEXT(clock_nanosleep)(clock, flags, time, left);
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "queues.h"
 
+#include "faults.h"
 #include "fields.h"
 #include "report.h"
 
@@ -43,7 +44,7 @@ CompletionQueue::CompletionQueue(std::uint32_t number, std::uint8_t* buffer, uns
 
 bool CompletionQueue::has_room() const {
     constexpr std::uint32_t mask = 0xffffff;
-    return ((produced_ - read_doorbell(doorbell_)) & mask) < entries();
+    return ((produced_ - read_doorbell(doorbell_)) & mask) + waiting_.size() < entries();
 }
 
 // The owner's bit changes with each turn around the ring; it is what hands the entry over.
@@ -54,6 +55,22 @@ void CompletionQueue::push(std::span<const std::uint8_t, entry_size> entry, Comp
     const auto last = static_cast<std::uint8_t>(static_cast<std::uint8_t>(opcode) << 4 | owner);
     __atomic_store_n(slot + owner_at, last, __ATOMIC_RELEASE);
     ++produced_;
+}
+
+void CompletionQueue::push_late(std::chrono::steady_clock::time_point due,
+                                std::span<const std::uint8_t, entry_size> entry,
+                                Completion opcode) {
+    Waiting& last = waiting_.emplace_back(Waiting{due, {}, opcode});
+    std::copy(entry.begin(), entry.end(), last.entry.begin());
+}
+
+unsigned CompletionQueue::deliver_due(std::chrono::steady_clock::time_point now, unsigned most) {
+    unsigned delivered = 0;
+    for (; delivered < most && !waiting_.empty() && waiting_.front().due <= now; ++delivered) {
+        push(waiting_.front().entry, waiting_.front().opcode);
+        waiting_.pop_front();
+    }
+    return delivered;
 }
 
 // The record is not the driver's to clear: a card looks at it only once it has been rung for.
@@ -82,25 +99,32 @@ bool SendQueue::can_complete() const {
 }
 
 void SendQueue::complete(std::uint16_t index, bool failed) {
-    CompletionQueue* const queue = CompletionQueue::find(cqn_);
-    if (queue == nullptr) refuse("send queue %u completes into no queue, %u", id, cqn_);
     std::array<std::uint8_t, CompletionQueue::entry_size> entry{};
     store32(entry.data() + byte_count_at, failed ? access_failed : 0);
-    store32(entry.data() + queue_number_at, id);
+    complete_as(index, entry, Completion::request);
+}
+
+void SendQueue::complete_as(std::uint16_t index,
+                            std::span<std::uint8_t, CompletionQueue::entry_size> entry,
+                            Completion opcode) {
+    CompletionQueue* const queue = CompletionQueue::find(cqn_);
+    if (queue == nullptr) refuse("send queue %u completes into no queue, %u", id, cqn_);
+    store32(entry.data() + queue_number_at, std::uint32_t{entry[queue_number_at]} << 24 | id);
     set_counter(entry, index);
-    queue->push(entry, Completion::request);
+    if (faults().completions_are_late() || queue->is_late())
+        queue->push_late(std::chrono::steady_clock::now() + faults().completion_delay, entry,
+                         opcode);
+    else
+        queue->push(entry, opcode);
 }
 
 void SendQueue::fail(std::uint16_t index, std::uint8_t operation, Syndrome syndrome) {
     ready = false;
     in_error = true;
-    CompletionQueue* const queue = CompletionQueue::find(cqn_);
-    if (queue == nullptr) refuse("send queue %u completes into no queue, %u", id, cqn_);
     std::array<std::uint8_t, CompletionQueue::entry_size> entry{};
     entry[syndrome_at] = static_cast<std::uint8_t>(syndrome);
-    store32(entry.data() + queue_number_at, std::uint32_t{operation} << 24 | id);
-    set_counter(entry, index);
-    queue->push(entry, Completion::request_error);
+    entry[queue_number_at] = operation;
+    complete_as(index, entry, Completion::request_error);
 }
 
 // In the record stands what was posted before; a card would not look until the next ring.

@@ -4,7 +4,10 @@
 
 #include "objects.h"
 
+#include <array>
+#include <chrono>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <span>
 
@@ -47,15 +50,28 @@ class CompletionQueue : public Indexed<CompletionQueue> {
     bool has_room() const;
     /// Hands over an entry: 64 octets, whose last gets opcode and owner here.
     void push(std::span<const std::uint8_t, entry_size> entry, Completion opcode);
+    /// Likewise at that time, and behind those that wait already; deliver_due() does it.
+    void push_late(std::chrono::steady_clock::time_point due,
+                   std::span<const std::uint8_t, entry_size> entry, Completion opcode);
+    /// Those that are due, @p most of them. @return how many
+    unsigned deliver_due(std::chrono::steady_clock::time_point now, unsigned most);
+    bool is_late() const { return !waiting_.empty(); }
 
     std::uint8_t* buffer() const { return buffer_; }
     std::size_t entries() const { return std::size_t{1} << log_size_; }
 
   private:
+    struct Waiting {
+        std::chrono::steady_clock::time_point due;
+        std::array<std::uint8_t, entry_size> entry;
+        Completion opcode;
+    };
+
     std::uint8_t* buffer_;
     unsigned log_size_;
     std::uint8_t* doorbell_;
     std::uint32_t produced_ = 0;
+    std::deque<Waiting> waiting_;
 };
 
 /// A queue of work requests in units of 64 octets.
@@ -92,6 +108,9 @@ class SendQueue : public Indexed<SendQueue> {
     const std::uint8_t* doorbell() const { return doorbell_; }
 
   private:
+    void complete_as(std::uint16_t index,
+                     std::span<std::uint8_t, CompletionQueue::entry_size> entry, Completion opcode);
+
     std::uint32_t cqn_;
     std::uint8_t* buffer_;
     unsigned log_size_;

@@ -54,6 +54,7 @@ using Setter = std::function<void(Draft&, const Setting&)>;
 const std::map<std::string, Setter>& setters() {
     static const std::map<std::string, Setter> table{
         {"pci", [](Draft& d, const Setting& s) { d.topology.pci = s.value; }},
+        {"fault", [](Draft& d, const Setting& s) { d.topology.faults.push_back(s.value); }},
         {"uplinks", [](Draft& d, const Setting& s) { d.uplinks = s.number(); }},
         {"pf0.vfs", [](Draft& d, const Setting& s) { d.topology.vfs[0] = s.number(); }},
         {"pf1.vfs", [](Draft& d, const Setting& s) { d.topology.vfs[1] = s.number(); }},

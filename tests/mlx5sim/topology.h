@@ -63,6 +63,8 @@ struct Topology {
     std::string interface_prefix = "sim";
     std::uint64_t switch_id = 0xe8ebd3030012ULL;
     Capabilities capabilities;
+    /// Commands of control.h, done when the card is opened.
+    std::vector<std::string> faults;
     /// That each PF has, whether they have representors or not.
     std::array<unsigned, 2> vfs{4, 0};
     std::vector<Port> ports;

@@ -80,6 +80,7 @@ void configure(std::uint16_t port, rte_mempool* pool, const Wanted& wanted) {
     rte_eth_dev_info info{};
     check(rte_eth_dev_info_get(port, &info), "info", port);
     rte_eth_conf conf{};
+    conf.intr_conf.lsc = 1;
     conf.rxmode.mtu = mtu;
     conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
     conf.rxmode.offloads = RTE_ETH_RX_OFFLOAD_CHECKSUM | RTE_ETH_RX_OFFLOAD_RSS_HASH
@@ -102,6 +103,16 @@ void configure(std::uint16_t port, rte_mempool* pool, const Wanted& wanted) {
     const rte_flow_queue_attr* flow_queues = &queue;
     rte_flow_error error{};
     check(rte_flow_configure(port, &attributes, 1, &flow_queues, &error), "flow engine", port);
+}
+
+// ---- links
+
+int tell_link(std::uint16_t port, rte_eth_event_type, void*, void*) {
+    rte_eth_link link{};
+    check(rte_eth_link_get_nowait(port, &link), "link", port);
+    std::printf("port %u link %s\n", port, link.link_status != 0 ? "up" : "down");
+    std::fflush(stdout);
+    return 0;
 }
 
 // ---- forward
@@ -330,6 +341,9 @@ void start(const std::vector<std::uint16_t>& ports, rte_mempool* pool, const Wan
         rte_eth_burst_mode mode{};
         check(rte_eth_rx_burst_mode_get(port, 0, &mode), "burst mode", port);
         std::printf("port %u receives by %s\n", port, mode.info);
+        check(rte_eth_dev_callback_register(port, RTE_ETH_EVENT_INTR_LSC, tell_link, nullptr),
+              "link events", port);
+        tell_link(port, RTE_ETH_EVENT_INTR_LSC, nullptr, nullptr);
     }
 }
 

@@ -110,14 +110,14 @@ Verdict ActionsCheck::add_step(Step step) {
         // mlx5 has words of its own for this one.
         if (step == Step::decap && last_ == Step::modify)
             return refuse(EINVAL, action(), "can't have decap action after modify action");
-        return refuse(EINVAL, action(), "Invalid action_type sequence");
+        return refuse_at_table(action(), "Invalid action_type sequence");
     }
     same_step_ = step == last_ ? same_step_ + 1 : 1;
     last_ = step;
     const bool is_vlan = step == Step::pop_vlan || step == Step::push_vlan;
     const bool is_single = step == Step::meter || step == Step::fate;
     if ((is_vlan && same_step_ > 2) || (is_single && same_step_ > 1))
-        return refuse(EINVAL, action(), "Invalid action_type sequence");
+        return refuse_at_table(action(), "Invalid action_type sequence");
     return {};
 }
 
@@ -319,8 +319,13 @@ Verdict ActionsCheck::add() {
 }
 
 Verdict ActionsCheck::run() {
-    for (; index_ < actions_.size(); ++index_)
-        if (Verdict verdict = add()) return verdict;
+    Verdict at_table;
+    for (; index_ < actions_.size(); ++index_) {
+        const Verdict verdict = add();
+        if (verdict && !verdict->at_table) return verdict;
+        if (!at_table) at_table = verdict;
+    }
+    if (at_table) return at_table;
     if (last_ != Step::fate)
         return refuse(EINVAL, "no fate action: the packet would have nowhere to go");
     return {};

@@ -37,6 +37,7 @@ enum Word : std::uint16_t {
     tunnel_flags = ipv4_source + 2 * far_words_of_a_layer,
     tunnel_vni,
     esp_spi,
+    esp_sequence,
     port_register,
     meta_register,
     color_register,
@@ -84,6 +85,7 @@ struct DefinerUse::Layout {
     void add_udp(const rte_flow_item_udp* mask) const;
     void add_tcp(const rte_flow_item_tcp* mask) const;
     void add_vxlan(const rte_flow_item_vxlan* mask);
+    void add_esp(const rte_flow_item_esp* mask) const;
     void add_metadata(const rte_flow_item& item) const;
 };
 
@@ -167,6 +169,12 @@ void DefinerUse::Layout::add_vxlan(const rte_flow_item_vxlan* mask) {
     inner = true;
 }
 
+void DefinerUse::Layout::add_esp(const rte_flow_item_esp* mask) const {
+    if (mask == nullptr) return;
+    touch(esp_spi, &mask->hdr.spi, 4);
+    touch(esp_sequence, &mask->hdr.seq, 4);
+}
+
 void DefinerUse::Layout::add_metadata(const rte_flow_item& item) const {
     if (item.type == RTE_FLOW_ITEM_TYPE_REPRESENTED_PORT) touch(port_register, 0b1111);
     if (item.type == RTE_FLOW_ITEM_TYPE_META && item.mask != nullptr)
@@ -197,7 +205,7 @@ void DefinerUse::Layout::add(const rte_flow_item& item) {
     case RTE_FLOW_ITEM_TYPE_VXLAN:
         return add_vxlan(mask_of<rte_flow_item_vxlan>(item));
     case RTE_FLOW_ITEM_TYPE_ESP:
-        return touch(esp_spi, 0b1111);
+        return add_esp(mask_of<rte_flow_item_esp>(item));
     default:
         return add_metadata(item);
     }

@@ -14,7 +14,6 @@ namespace sallyport::eswitch {
 namespace {
 
 constexpr std::size_t most_templates = 32;
-constexpr std::uint32_t lowest_priority = 21843;
 
 } // namespace
 
@@ -241,9 +240,12 @@ rte_flow_actions_template* StrictFlowApi::create_actions_template(std::uint16_t 
         return report_null(*verdict, error);
     if (Verdict verdict = draw_refusal(Operation::create_actions_template))
         return report_null(*verdict, error);
-    if (Verdict verdict = check_actions_template(actions, masks, surroundings()))
-        return report_null(*verdict, error);
-    StrictActions made{.content = ActionsTemplateContent(actions, masks)};
+    Verdict verdict = check_actions_template(actions, masks, surroundings());
+    if (verdict && !verdict->at_table) return report_null(*verdict, error);
+    StrictActions made{.content = ActionsTemplateContent(actions, masks), .at_table = verdict};
+    // The action is the caller's, and may be gone when a table is made.
+    if (made.at_table) made.at_table->cause = nullptr;
+    if (made.at_table) return actions_.add(std::move(made));
     made.wrapped = wrapped_.create_actions_template(port, actions, masks, error);
     if (made.wrapped == nullptr) {
         violate_refused("create an actions template", error);
@@ -266,6 +268,7 @@ int StrictFlowApi::destroy_actions_template(std::uint16_t port, rte_flow_actions
     }
     if (found->tables != 0) return report(*refuse(EBUSY, "action template is in use"), error);
     found->dead = true;
+    if (found->wrapped == nullptr) return 0;
     return wrapped_.destroy_actions_template(port, found->wrapped, error);
 }
 
@@ -294,7 +297,6 @@ Verdict StrictFlowApi::check_table(const TableAttributes& attributes) const {
     if (!ports_.is_proxy_started())
         return refuse(EINVAL, "table before the start of the proxy: groups are not translated");
     if (attributes.rules == 0) return refuse(EINVAL, "table without rules");
-    if (attributes.priority > lowest_priority) return refuse(EINVAL, "priority out of range");
     if (attributes.group == UINT32_MAX) return refuse(EINVAL, "group index not supported");
     // From 25.03 on mlx5 refuses it.
     const std::size_t others = tables_.count([&attributes](const StrictTable& table) {
@@ -323,10 +325,12 @@ Verdict StrictFlowApi::check_templates(const StrictTable& table) const {
     if (!options_.generated_rules
         && std::any_of(table.patterns.begin(), table.patterns.end(), differs))
         return refuse(ENOTSUP, "pattern templates of one table must have the same masks");
-    for (const StrictActions* actions : table.actions)
+    for (const StrictActions* actions : table.actions) {
+        if (actions->at_table) return actions->at_table;
         if (Verdict verdict =
                 check_direction(actions->content, table.attributes.origin, surroundings()))
             return verdict;
+    }
     return {};
 }
 

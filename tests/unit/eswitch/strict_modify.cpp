@@ -70,6 +70,8 @@ Verdict check_destination(const rte_flow_action& action, const Modify& modify,
     } else if (modify.dst.level > 1) {
         return refuse(ENOTSUP, action, "inner header fields modification is not supported");
     }
+    if (field == RTE_FLOW_FIELD_MARK || (field == RTE_FLOW_FIELD_META && !options.meta))
+        return refuse_at_table(action, "invalid modification flow item");
     const std::uint32_t width = field_width(field);
     if (width == 0) return refuse(EINVAL, action, "field is not supported as destination");
     if (modify.width == 0 || modify.dst.offset >= width || modify.width > width - modify.dst.offset)

@@ -29,6 +29,9 @@ struct StrictPattern {
 
 struct StrictActions {
     ActionsTemplateContent content;
+    /// Of the tables that are made of it.
+    Verdict at_table = {};
+    /// Null where no table can be made of it.
     rte_flow_actions_template* wrapped = nullptr;
     std::size_t tables = 0;
     bool dead = false;

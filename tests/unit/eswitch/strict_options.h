@@ -36,7 +36,7 @@ struct StrictOptions {
     /// 23.11 asks for it with representor matching; 24.11 configures what the application did not.
     bool configure_every_port = true;
     /// A rule more than the table was made for: at once, or when it completes.
-    bool full_table_fails_at_once = false;
+    bool full_table_fails_at_once = true;
     /// Freed counters come back with the service thread's next cycle: see service_cycle().
     bool counters_wait_for_service = false;
 };

@@ -62,6 +62,7 @@ class PatternCheck {
         bool vlan = false;
         bool l3 = false;
         bool l4 = false;
+        bool udp = false;
         bool is_esp_protocol = false;
     };
 
@@ -179,6 +180,7 @@ Verdict PatternCheck::add_l4(const rte_flow_item& item) {
     if (layers_.l4) return refuse(EINVAL, item, "multiple L4 layers not supported");
     layers_.l4 = true;
     if (item.type == RTE_FLOW_ITEM_TYPE_UDP) {
+        layers_.udp = true;
         auto accepted = zero<rte_flow_item_udp>();
         accepted.hdr.src_port = accepted.hdr.dst_port = UINT16_MAX;
         if (asks_more(item, accepted)) return refuse(ENOTSUP, item, other_bits);
@@ -199,14 +201,11 @@ Verdict PatternCheck::add_vxlan(const rte_flow_item& item) {
 }
 
 Verdict PatternCheck::add_esp(const rte_flow_item& item) {
-    // So ESP in UDP (RFC 3948) has no SPI for mlx5.
-    if (layers_.l4) return refuse(EINVAL, item, "multiple L4 layers not supported");
+    // Of ESP in UDP (RFC 3948) too, from 24.11.4 on; it does not look which port that is.
+    if (layers_.l4 && !layers_.udp) return refuse(EINVAL, item, "multiple L4 layers not supported");
     layers_.l4 = true;
-    auto accepted = zero<rte_flow_item_esp>();
-    accepted.hdr.spi = UINT32_MAX;
-    if (asks_more(item, accepted)) return refuse(ENOTSUP, item, other_bits);
-    // mlx5 24.11.0 takes it and matches every IP packet.
-    if (!layers_.is_esp_protocol)
+    // mlx5 takes it and matches every IP packet.
+    if (!layers_.is_esp_protocol && !layers_.udp)
         return refuse(EINVAL, item, "ESP does not imply IP protocol 50: mask it");
     return {};
 }

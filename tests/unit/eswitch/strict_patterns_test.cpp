@@ -195,7 +195,7 @@ TEST_F(StrictPatternsTest, NoTunnelInATunnel) {
     EXPECT_EQ(rte_errno, ENOTSUP);
 }
 
-TEST_F(StrictPatternsTest, EspHasItsSpiOnlyAndIsNotInUdp) {
+TEST_F(StrictPatternsTest, EspIsInIpOrInUdp) {
     auto ip_mask = zero<rte_flow_item_ipv4>();
     ip_mask.hdr.next_proto_id = UINT8_MAX;
     auto mask = zero<rte_flow_item_esp>();
@@ -207,11 +207,15 @@ TEST_F(StrictPatternsTest, EspHasItsSpiOnlyAndIsNotInUdp) {
     };
     EXPECT_EQ(over_ip(mask), "");
     mask.hdr.seq = 1;
-    EXPECT_EQ(over_ip(mask), other_bits);
+    EXPECT_EQ(over_ip(mask), "");
     mask.hdr.seq = 0;
     EXPECT_EQ(refused(TestPattern().ipv4_to(1).add_mask(RTE_FLOW_ITEM_TYPE_ESP, mask)),
               "ESP does not imply IP protocol 50: mask it");
-    EXPECT_EQ(refused(TestPattern().ipv4_to(1).udp().add_mask(RTE_FLOW_ITEM_TYPE_ESP, mask)),
+    EXPECT_EQ(refused(TestPattern().ipv4_to(1).udp().add_mask(RTE_FLOW_ITEM_TYPE_ESP, mask)), "");
+    EXPECT_EQ(refused(TestPattern()
+                          .ipv4_to(1)
+                          .add(RTE_FLOW_ITEM_TYPE_TCP)
+                          .add_mask(RTE_FLOW_ITEM_TYPE_ESP, mask)),
               "multiple L4 layers not supported");
 }
 

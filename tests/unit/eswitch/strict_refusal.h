@@ -15,6 +15,8 @@ struct Refusal {
     const char* message = nullptr;
     rte_flow_error_type type = RTE_FLOW_ERROR_TYPE_UNSPECIFIED;
     const void* cause = nullptr;
+    /// mlx5 takes the template, and refuses any table that is made of it.
+    bool at_table = false;
 };
 
 using Verdict = std::optional<Refusal>;
@@ -31,6 +33,12 @@ inline Verdict refuse(int code, const rte_flow_item& item, const char* message) 
 
 inline Verdict refuse(int code, const rte_flow_action& action, const char* message) {
     return Refusal{code, message, RTE_FLOW_ERROR_TYPE_ACTION, &action};
+}
+
+inline Verdict refuse_at_table(const rte_flow_action& action, const char* message) {
+    Verdict verdict = refuse(EINVAL, action, message);
+    verdict->at_table = true;
+    return verdict;
 }
 
 /// Fills in @p error and rte_errno. @return the negative errno value

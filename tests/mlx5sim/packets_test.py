@@ -1,0 +1,475 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""Frames through the real mlx5 driver's burst functions, into and out of the simulated card.
+
+    packets_test.py SIMULATOR LOOPBACK CASE
+
+CASE is a test of TestPackets. The card's ports are attached to ends of veth pairs; the other ends
+are in network namespaces of their own, "wire" and "vm". Needs root; exit status 77 without it.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+from pathlib import Path
+
+SKIPPED = 77
+SIMULATOR, LOOPBACK = (os.path.abspath(path) for path in sys.argv[1:3])
+TOPOLOGY = Path(__file__).resolve().parent / "topologies" / "complete.conf"
+ETH_P_ALL = 3
+SOL_PACKET, PACKET_AUXDATA, PACKET_IGNORE_OUTGOING, PACKET_VNET_HDR = 263, 8, 23, 15
+FAR = bytes.fromhex("020000000001")
+NEAR = bytes.fromhex("020000000002")
+
+
+def run(*command: str) -> None:
+    subprocess.run(command, check=True)
+
+
+def enter_namespace() -> None:
+    if os.geteuid() != 0:
+        print("skipped: needs root, for a network namespace")
+        sys.exit(SKIPPED)
+    if os.environ.get("MLX5SIM_INSIDE") is None:
+        os.environ["MLX5SIM_INSIDE"] = "1"
+        os.execvp("unshare", ["unshare", "--net", sys.executable, *sys.argv])
+    run("ip", "link", "set", "lo", "up")
+
+
+class Namespace:
+    """One that lives as long as a process that sleeps in it."""
+
+    def __init__(self) -> None:
+        self.sleeper = subprocess.Popen(["unshare", "--net", "sleep", "600"],
+                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        ours = os.readlink("/proc/self/ns/net")
+        while os.readlink(self.path) == ours:
+            time.sleep(0.01)
+
+    @property
+    def path(self) -> str:
+        return f"/proc/{self.sleeper.pid}/ns/net"
+
+    def run(self, *command: str) -> None:
+        run("nsenter", f"--net={self.path}", *command)
+
+    def start(self, *command: str, **options) -> subprocess.Popen:
+        return subprocess.Popen(["nsenter", f"--net={self.path}", *command], text=True, **options)
+
+    def close(self) -> None:
+        self.sleeper.kill()
+        self.sleeper.wait()
+
+
+class Wire:
+    """A veth pair: one end for the card, the other in a namespace of its own."""
+
+    def __init__(self, name: str, namespace: Namespace) -> None:
+        self.name, self.far, self.namespace = name, f"{name}-far", namespace
+        run("ip", "link", "add", name, "mtu", "9100", "type", "veth", "peer", "name", self.far,
+            "mtu", "9100", "netns", str(self.namespace.sleeper.pid))
+        # Else the kernel has words of its own for an interface that comes up.
+        self.namespace.run("ip", "link", "set", self.far, "addrgenmode", "none")
+        run("ip", "link", "set", name, "addrgenmode", "none")
+        run("ip", "link", "set", name, "up")
+        self.namespace.run("ip", "link", "set", self.far, "up")
+
+    def open(self, test: unittest.TestCase) -> Frames:
+        """A socket on the far end, until the test is over."""
+        home = os.open("/proc/self/ns/net", os.O_RDONLY)
+        there = os.open(self.namespace.path, os.O_RDONLY)
+        libc_setns(there)
+        try:
+            frames = Frames(self.far)
+            test.addCleanup(frames.socket.close)
+            return frames
+        finally:
+            libc_setns(home)
+            os.close(there)
+            os.close(home)
+
+    def close(self) -> None:
+        subprocess.run(["ip", "link", "del", self.name], stderr=subprocess.DEVNULL, check=False)
+
+
+def libc_setns(descriptor: int) -> None:
+    import ctypes
+    if ctypes.CDLL(None, use_errno=True).setns(descriptor, 0) != 0:
+        raise OSError(ctypes.get_errno(), "setns")
+
+
+class Frames:
+    """Sends frames as they are, and takes those that come."""
+
+    def __init__(self, interface: str) -> None:
+        self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
+        self.socket.setsockopt(SOL_PACKET, PACKET_IGNORE_OUTGOING, 1)
+        self.socket.setsockopt(SOL_PACKET, PACKET_AUXDATA, 1)
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8 << 20)
+        self.socket.bind((interface, 0))
+
+    def send(self, frame: bytes) -> None:
+        self.socket.send(frame)
+
+    def send_partial(self, frame: bytes, start: int, offset: int) -> None:
+        """Leaves the checksum at @p offset behind @p start to whoever carries the frame."""
+        self.socket.setsockopt(SOL_PACKET, PACKET_VNET_HDR, 1)
+        self.socket.send(struct.pack("=BBHHHH", 1, 0, 0, 0, start, offset) + frame)
+        self.socket.setsockopt(SOL_PACKET, PACKET_VNET_HDR, 0)
+
+    def take(self, count: int, seconds: float = 10) -> list[bytes]:
+        """The next frames, as many as are expected; those that have come when the time is over."""
+        taken: list[bytes] = []
+        deadline = time.monotonic() + seconds
+        while len(taken) < count:
+            self.socket.settimeout(max(deadline - time.monotonic(), 0.001))
+            try:
+                frame, about, _, _ = self.socket.recvmsg(65536, 256)
+            except TimeoutError:
+                break
+            except OSError as error:
+                # Said once, of an interface that went down.
+                if error.errno != errno.ENETDOWN:
+                    raise
+                continue
+            taken.append(with_tag(frame, about))
+        return taken
+
+
+def with_tag(frame: bytes, about: list) -> bytes:
+    for level, kind, data in about:
+        if (level, kind) == (SOL_PACKET, PACKET_AUXDATA):
+            status, _, _, _, _, tag, protocol = struct.unpack("=IIIHHHH", data)
+            if status & 0x10:
+                return frame[:12] + struct.pack("!HH", protocol, tag) + frame[12:]
+    return frame
+
+
+def checksum(data: bytes) -> int:
+    if len(data) % 2:
+        data += b"\0"
+    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    while total > 0xffff:
+        total = (total & 0xffff) + (total >> 16)
+    return ~total & 0xffff
+
+
+def payload(size: int, first: int = 0) -> bytes:
+    return bytes((first + i) % 251 for i in range(size))
+
+
+def udp(size: int, source: int = 5000, right: bool = True, partial: bool = False) -> bytes:
+    """A frame of @p size octets."""
+    data = payload(size - 42)
+    length = 8 + len(data)
+    addresses = bytes([192, 0, 2, 1, 192, 0, 2, 2])
+    pseudo = addresses + struct.pack("!HH", 17, length)
+    header = struct.pack("!HHHH", source, 5001, length, 0)
+    field = ~checksum(pseudo) & 0xffff if partial else checksum(pseudo + header + data)
+    header = struct.pack("!HHHH", source, 5001, length, field if right else field ^ 0x5555)
+    ip = struct.pack("!BBHHHBBH", 0x45, 0, 20 + length, 7, 0, 64, 17, 0) + addresses
+    ip = ip[:10] + struct.pack("!H", checksum(ip)) + ip[12:]
+    return NEAR + FAR + b"\x08\x00" + ip + header + data
+
+
+def tagged(frame: bytes, *tags: int) -> bytes:
+    for tag in tags:
+        frame = frame[:12] + struct.pack("!HH", 0x8100, tag) + frame[12:]
+    return frame
+
+
+class Program:
+    """The loopback program on a card whose ports are attached."""
+
+    def __init__(self, attach: dict[str, str], *command: str, inline: bool = False) -> None:
+        argument = "dv_flow_en=2,representor=pf[0-1]vf[0-1]"
+        if inline:
+            argument += ",txqs_min_inline=0"
+        self.folder = tempfile.TemporaryDirectory(prefix="mlx5sim-")
+        self.control = f"{self.folder.name}/control"
+        self.log_file = Path(self.folder.name) / "log"
+        environment = {**os.environ, "LD_PRELOAD": SIMULATOR, "MLX5SIM_TOPOLOGY": str(TOPOLOGY),
+                       "MLX5SIM_CONTROL": self.control,
+                       "MLX5SIM_ATTACH": ",".join(f"{port}={name}"
+                                                  for port, name in attach.items())}
+        with self.log_file.open("w") as log:
+            self.process = subprocess.Popen(
+                [LOOPBACK, "--no-huge", "-m", "512", "--no-telemetry",
+                 f"--file-prefix=loopback{os.getpid()}", "-a", f"0000:03:00.0,{argument}", "--",
+                 *command], env=environment, stdout=log, stderr=subprocess.STDOUT)
+
+    def log(self) -> str:
+        return self.log_file.read_text()
+
+    def wait_for(self, pattern: str, seconds: float = 60) -> re.Match:
+        deadline = time.monotonic() + seconds
+        while not (found := re.search(pattern, self.log(), re.MULTILINE)):
+            if time.monotonic() > deadline or self.process.poll() not in (None, 0):
+                raise AssertionError(f"no '{pattern}' in:\n{self.log()}")
+            time.sleep(0.01)
+        return found
+
+    def command(self, text: str) -> None:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+            sender.sendto(text.encode(), self.control)
+
+    def stop(self) -> str:
+        """What it said. It must have given back all of the card."""
+        self.process.send_signal(signal.SIGTERM)
+        status = self.process.wait(60)
+        if status != 0:
+            raise AssertionError(f"ended with {status}:\n{self.log()}")
+        return self.log()
+
+    def close(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        self.folder.cleanup()
+
+
+class TestPackets(unittest.TestCase):
+    def setUp(self) -> None:
+        self.wire, self.vm = self.make_wire("wire"), self.make_wire("vm")
+
+    def make_wire(self, name: str) -> Wire:
+        namespace = Namespace()
+        self.addCleanup(namespace.close)
+        wire = Wire(name, namespace)
+        self.addCleanup(wire.close)
+        return wire
+
+    def start(self, *command: str, attach: dict[str, str] | None = None,
+              inline: bool = False) -> Program:
+        program = Program(attach or {"p0": "wire", "pf0vf0": "vm"}, *command, inline=inline)
+        self.addCleanup(program.close)
+        return program
+
+    def forwarded(self, log: str, which: str) -> dict[str, int]:
+        numbers = re.search(rf"^{which} (.*)$", log, re.MULTILINE).group(1)
+        first, second, *rest = numbers.split()
+        pairs = dict(zip(rest[::2], map(int, rest[1::2])))
+        return {"first": int(first), "second": int(second), **pairs}
+
+    def carries_frames(self, function: str, *options: str) -> dict[str, int]:
+        """Frames of all sizes come out as they went in, both ways."""
+        program = self.start("forward", "p0", "pf0vf0", *options)
+        program.wait_for("^forwards")
+        self.assertIn(f"receives by {function}", program.log())
+        wire, vm = self.wire.open(self), self.vm.open(self)
+        sizes = (60, 61, 128, 511, 1514, 2048, 4000, 9014)
+        sent = [udp(size) for size in sizes]
+        sent += [tagged(udp(200), 0x2064), tagged(udp(1514), 5, 7)]
+        sent.append(NEAR + FAR + b"\x08\x06" + payload(46))
+        for name, one, other in (("in", wire, vm), ("out", vm, wire)):
+            with self.subTest(name):
+                for frame in sent:
+                    one.send(frame)
+                self.assertEqual(other.take(len(sent)), sent)
+        return self.forwarded(program.stop(), "one")
+
+    def test_vectorised(self) -> None:
+        seen = self.carries_frames("Vector SSE")
+        self.assertEqual(seen["in_parts"], 0)
+        # All but ARP, behind tags too.
+        self.assertEqual(seen["ip_right"], 10)
+        self.assertEqual(seen["transport_right"], 10)
+
+    def test_scattered(self) -> None:
+        seen = self.carries_frames("Scalar", "scatter")
+        self.assertGreaterEqual(seen["in_parts"], 2)
+        self.assertEqual(seen["transport_right"], 10)
+
+    def test_spread(self) -> None:
+        """Flows go to both queues, each to one of them; wrong checksums are told from right."""
+        program = self.start("forward", "p0", "pf0vf0")
+        program.wait_for("^forwards")
+        wire, vm = self.wire.open(self), self.vm.open(self)
+        for source in range(64):
+            wire.send(udp(100, 6000 + source))
+            wire.send(udp(100, 6000 + source, right=False))
+        self.assertEqual(len(vm.take(128)), 128)
+        for _ in range(32):
+            vm.send(udp(100))
+        self.assertEqual(len(wire.take(32)), 32)
+        log = program.stop()
+        many, one = self.forwarded(log, "one"), self.forwarded(log, "other")
+        self.assertEqual(many["first"] + many["second"], 128)
+        self.assertGreaterEqual(min(many["first"], many["second"]), 20)
+        self.assertEqual(many["hashed"], 128)
+        self.assertEqual(many["ip_right"], 128)
+        self.assertEqual(many["transport_right"], 64)
+        self.assertEqual(sorted((one["first"], one["second"])), [0, 32])
+
+    def test_completed_checksum(self) -> None:
+        """A sender on the same machine computes no checksum; from a wire, there is one."""
+        program = self.start("forward", "p0", "pf0vf0")
+        program.wait_for("^forwards")
+        wire, vm = self.wire.open(self), self.vm.open(self)
+        wire.send_partial(udp(333, partial=True), 34, 6)
+        self.assertEqual(vm.take(1), [udp(333)])
+        self.assertEqual(self.forwarded(program.stop(), "one")["transport_right"], 1)
+
+    def test_tcp_between_kernels(self) -> None:
+        """Two kernels with all of their offloads on, so that they send frames of 64 KiB."""
+        program = self.start("forward", "p0", "pf0vf0")
+        for number, side in ((1, self.wire), (2, self.vm)):
+            side.namespace.run("ip", "link", "set", side.far, "mtu", "1500")
+            side.namespace.run("ip", "address", "add", f"192.0.2.{number}/24", "dev", side.far)
+        program.wait_for("^forwards")
+        size = 16 << 20
+        server = self.vm.namespace.start(
+            sys.executable, "-c", "import socket; s = socket.create_server(('192.0.2.2', 5001));"
+            "print('listens', flush=True); c, _ = s.accept(); n = 0\n"
+            "while d := c.recv(1 << 20):\n  assert d.count(7) == len(d); n += len(d)\n"
+            "print(n)", stdout=subprocess.PIPE)
+        self.addCleanup(server.wait)
+        self.addCleanup(server.kill)
+        self.assertEqual(server.stdout.readline(), "listens\n")
+        start = time.monotonic()
+        client = self.wire.namespace.start(
+            sys.executable, "-c", "import socket; s = socket.create_connection(('192.0.2.2', 5001));"
+            f"s.sendall(bytes([7]) * {size})")
+        self.assertEqual(client.wait(120), 0)
+        self.assertEqual(server.stdout.readline(), f"{size}\n")
+        server.stdout.close()
+        seconds = time.monotonic() - start
+        print(f"{size >> 20} MiB by TCP in {seconds:.1f} s: {size * 8 / seconds / 1e6:.0f} Mbit/s")
+        seen = self.forwarded(program.stop(), "one")
+        self.assertEqual(seen["ip_right"], seen["transport_right"] + seen["first"] + seen["second"]
+                         - seen["hashed"], "what is not TCP is ARP")
+
+    def test_offloads(self) -> None:
+        self.does_offloads(tags=False)
+
+    def test_offloads_in_line(self) -> None:
+        """The same, with data in the work requests, and with the VLAN tag that this allows."""
+        self.does_offloads(tags=True)
+
+    def does_offloads(self, tags: bool) -> None:
+        wire = self.wire.open(self)
+        program = self.start("offload", "p0", *(["tags"] if tags else []), inline=tags)
+        program.wait_for("^sent ([0-9]+) of \\1$")
+        frames = wire.take(7 + 8 if tags else 6 + 8)
+        self.assertEqual(len(frames), 15 if tags else 14)
+        for frame, size in zip(frames[:6], (18, 501, 1400) * 2):
+            self.assertEqual(right_udp(frame), payload(size))
+        if tags:
+            tag = frames.pop(6)
+            self.assertEqual(tag[12:16], bytes.fromhex("81002064"))
+            self.assertEqual(right_udp(tag[:12] + tag[16:]), payload(600))
+        self.check_segments(frames[6:10])
+        for frame in frames[10:]:
+            check_ipv4(frame[14:34])
+            self.assertEqual(struct.unpack_from("!H", frame, 16)[0], len(frame) - 14)
+            self.assertEqual(struct.unpack_from("!H", frame, 38)[0], len(frame) - 34)
+        self.check_segments([frame[50:] for frame in frames[10:]])
+        program.stop()
+
+    def check_segments(self, frames: list[bytes]) -> None:
+        self.assertEqual(len(frames), 4)
+        for number, frame in enumerate(frames):
+            check_ipv4(frame[14:34])
+            check_transport(frame[26:34], 6, frame[34:])
+            sequence, = struct.unpack_from("!I", frame, 38)
+            self.assertEqual(sequence, 1000 + 1000 * number)
+            self.assertEqual(frame[54:], payload(1000, 1000 * number))
+            self.assertEqual(frame[47], 0x19 if number == 3 else 0x10, "PSH and FIN in the last")
+
+    def test_no_buffer(self) -> None:
+        """A program that takes nothing loses what its 1,024 buffers do not hold."""
+        program = self.start("offload", "p0")
+        program.wait_for("^sent")
+        wire = self.wire.open(self)
+        for _ in range(3000):
+            wire.send(udp(60))
+        time.sleep(0.5)
+        missed = int(re.search("port 0 missed ([0-9]+)", program.stop()).group(1))
+        self.assertEqual(missed, 3000 - 1024)
+
+    def test_link(self) -> None:
+        """The driver's link is the cable's and what the control socket says, both."""
+        program = self.start("forward", "p0", "pf0vf0")
+        program.wait_for("^forwards")
+        for cut, mend in ((lambda: self.wire.namespace.run("ip", "link", "set", "wire-far", "down"),
+                           lambda: self.wire.namespace.run("ip", "link", "set", "wire-far", "up")),
+                          (lambda: program.command("link p0 down"),
+                           lambda: program.command("link p0 up"))):
+            told = program.log().count("port 0 link")
+            cut()
+            program.wait_for(f"(?s)(port 0 link.*){{{told}}}port 0 link down")
+            wire, vm = self.wire.open(self), self.vm.open(self)
+            vm.send(udp(100))
+            self.assertEqual(wire.take(1, 0.3), [])
+            told = program.log().count("port 0 link")
+            mend()
+            program.wait_for(f"(?s)(port 0 link.*){{{told}}}port 0 link up")
+            vm.send(udp(101))
+            self.assertEqual(wire.take(1), [udp(101)])
+        program.stop()
+
+    def test_interface_comes_and_goes(self) -> None:
+        attach = {"p0": "wire", "pf0vf0": "vm", "p1": "late"}
+        program = self.start("forward", "p1", "pf0vf0", attach=attach)
+        program.wait_for("^forwards")
+        self.assertIn("p1 has no link: the interface late that it is attached to: No such device",
+                      program.log())
+        for _ in range(2):
+            told = program.log().count("port 1 link")
+            late = self.make_wire("late")
+            program.wait_for(f"(?s)(port 1 link.*){{{told}}}port 1 link up")
+            far, vm = late.open(self), self.vm.open(self)
+            far.send(udp(300))
+            self.assertEqual(vm.take(1), [udp(300)])
+            told = program.log().count("port 1 link")
+            late.close()
+            program.wait_for(f"(?s)(port 1 link.*){{{told}}}port 1 link down")
+        program.stop()
+
+    def test_rate(self) -> None:
+        """One veth pair between the uplinks. How fast it is depends on the machine."""
+        run("ip", "link", "add", "one", "type", "veth", "peer", "name", "other")
+        self.addCleanup(run, "ip", "link", "del", "one")
+        for end in ("one", "other"):
+            run("ip", "link", "set", end, "addrgenmode", "none", "up")
+        program = self.start("rate", "p0", "p1", attach={"p0": "one", "p1": "other"})
+        found = program.wait_for("^sent ([0-9]+) received ([0-9]+) in .*$", 120)
+        print(found.group(0))
+        self.assertEqual((found.group(1), found.group(2)), ("200000", "200000"))
+        self.assertEqual(program.process.wait(60), 0, program.log())
+
+
+def check_ipv4(header: bytes) -> None:
+    if checksum(header) != 0:
+        raise AssertionError(f"the checksum of the IPv4 header {header.hex()} is wrong")
+
+
+def check_transport(addresses: bytes, protocol: int, segment: bytes) -> None:
+    if checksum(addresses + struct.pack("!HH", protocol, len(segment)) + segment) != 0:
+        raise AssertionError(f"the checksum of {segment[:20].hex()}... is wrong")
+
+
+def right_udp(frame: bytes) -> bytes:
+    """The payload of a frame whose checksums are right."""
+    version = frame[14] >> 4
+    start = 34 if version == 4 else 54
+    addresses = frame[26:34] if version == 4 else frame[22:54]
+    if version == 4:
+        check_ipv4(frame[14:34])
+    size, = struct.unpack_from("!H", frame, start + 4)
+    check_transport(addresses, 17, frame[start:start + size])
+    return frame[start + 8:start + size]
+
+
+if __name__ == "__main__":
+    enter_namespace()
+    unittest.main(argv=[sys.argv[0], *(f"TestPackets.{case}" for case in sys.argv[3:])])
