@@ -212,14 +212,19 @@ class TestFixedOuterHeader:
             * With TTL 17, DSCP 46, don't-fragment off, computed checksum and four source ports,
               send 64 flows with DSCP 10 and ECN 1.
         Verify:
-            * Each field is as set; ECN is copied all the same; all four ports are used, no other.
+            * Each field is as set; ECN is copied all the same; all four ports are used, no other (with
+              a NIC: its own, which take their place).
         """
         bench.drain()
         bench.wires["blue1"].send(*(
             Ether(src=vm_mac(1), dst=FAR) / inner_ip(False, 10, 1) / TCP(sport=n) / b"fixed"
             for n in range(1, 65)))
         frames = bench.expect_at(bench.vteps[0], BLUE, b"fixed", 64)
-        assert {frame[UDP].sport for frame in frames} == {50000, 50001, 50002, 50003}
+        ports = {frame[UDP].sport for frame in frames}
+        if bench.hv.card is None:
+            assert ports == {50000, 50001, 50002, 50003}
+        else:
+            assert len(ports) > 32 and min(ports) >= 0xC000
         for frame in frames:
             assert traffic_class(frame) == 46 << 2 | 1
             assert frame[UDP].chksum != 0 and udp_checksum_right(frame)
@@ -362,7 +367,9 @@ class TestTaken:
         packet = bench.outer_ether(station) / ip / udp / header / Raw(bytes(frame))
         bench.drain()
         station.wire.send(bytes(packet) + tail)
-        assert bytes(bench.expect_at("blue1", BLUE, what.encode())[0]) == bytes(frame)
+        got = bytes(bench.expect_at("blue1", BLUE, what.encode())[0])
+        # Whether a NIC takes away what stands behind the outer packet, a card has to tell.
+        assert got == bytes(frame) or bench.hv.card is not None and got == bytes(frame) + tail
 
 
 MARK = b"malformed"
@@ -485,7 +492,8 @@ class TestMalformed:
         Steps:
             * Send the packet to the vtep three times, then a good one.
         Verify:
-            * The reason is counted three times at the uplink, and no other is.
+            * The reason is counted three times at the uplink, and no other is. (What is for another
+              MAC does not come in by a NIC.)
             * No VM hears it; the good one arrives.
         """
         families, build, reason = MALFORMED[what]
@@ -497,12 +505,14 @@ class TestMalformed:
         packet = build(bench)
         before = bench.shell.port("p0")
         bench.drain()
+        # A NIC takes no frames for other MACs.
+        count = 0 if reason == "not-for-us" and bench.hv.card else 3
         station.wire.send(packet, packet, packet)
-        wait_until(lambda: bench.shell.port("p0").since(before).drops[reason] >= 3,
-                   f"three {reason}; {bench.shell.port('p0').since(before)}")
+        wait_until(lambda: bench.shell.port("p0").since(before).drops[reason] >= count,
+                   f"{count} {reason}; {bench.shell.port('p0').since(before)}")
         station.wire.send(bench.encapsulated(station, BLUE, unicast(FAR, vm_mac(1), b"a good one")))
         bench.expect_at("blue1", BLUE, b"a good one")
-        assert bench.shell.port("p0").since(before).drops == {reason: 3}
+        assert bench.shell.port("p0").since(before).drops == ({reason: count} if count else {})
         assert bench.places_that_heard(MARK) == set()
 
     def test_fragments(self, bench: Bench) -> None:

@@ -9,6 +9,7 @@
 #include "memory_keys.h"
 #include "queues.h"
 #include "steering.h"
+#include "topology.h"
 #include "transmit.h"
 #include "world.h"
 
@@ -16,6 +17,7 @@
 #include <array>
 #include <atomic>
 #include <chrono>
+#include <ctime>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -207,6 +209,11 @@ unsigned deliver_late() {
     return delivered;
 }
 
+void do_all_requests() {
+    while (do_requests() > 0)
+        continue;
+}
+
 // The longer nothing comes, the longer the nap: an idle card is to cost no processor.
 void run() {
     using namespace std::chrono_literals;
@@ -245,13 +252,20 @@ void start_engine() {
 
 using namespace mlx5sim;
 
-// The driver waits five times 20 ms for its own rules, and falls over those that are late. On a
-// busy machine our thread may not run for as long; a card would.
+// The driver waits five times 20 ms for its own rules and five times 10 us for what is under way when
+// a port ends, and falls over what is late. On a busy machine our thread may not run for as long; a
+// card would. EAL sleeps by the one function, the C library's usleep() by the other.
 MLX5SIM_EXPORT int nanosleep(const timespec* time, timespec* left) {
-    if (started)
-        while (do_requests() > 0) {
-        }
+    if (started) do_all_requests();
     return MLX5SIM_NEXT(nanosleep)(time, left);
+}
+
+MLX5SIM_EXPORT int clock_nanosleep(clockid_t clock, int flags, const timespec* time,
+                                   timespec* left) {
+    constexpr long longest = 10'000;
+    const bool is_short = flags == 0 && time->tv_sec == 0 && time->tv_nsec <= longest;
+    if (started && is_short) do_all_requests();
+    return MLX5SIM_NEXT(clock_nanosleep)(clock, flags, time, left);
 }
 
 // EAL gives its memory back at the end of a process whether queues stand in it or not.

@@ -70,7 +70,7 @@ class Execution {
         count(action_at(place_counter));
         if (!table_.is_jumbo())
             for (const Place place : {place_single, place_double, place_last})
-                if (place - 1 <= last_place()) change(action_at(place), place);
+                if (place <= last_place()) change(action_at(place), place);
         Next next = onward(action_at(place_hit));
         next.changed = changed_;
         return next;

@@ -100,9 +100,11 @@ class CardWalk : public testing::Test {
         store32(insert + 4, arguments_id);
     }
 
-    /// Words of actions as the driver has them: destination, counter, the three others.
+    /// Words of actions as the driver has them: destination, counter, the three others, of which the
+    /// last is not among those that the entry has.
     struct Rule {
         std::uint32_t key, hit, counter = nothing, single = nothing, modification = nothing;
+        std::uint32_t stale = nothing;
         std::uint32_t value = 0, counter_offset = 0, address = 0, index = 0;
     };
 
@@ -111,7 +113,7 @@ class CardWalk : public testing::Test {
         store32(control.data(), std::uint32_t{operation} << 28 | rule.index);
         const std::uint32_t three = 3;
         const std::uint32_t words[] = {three << 29 | rule.counter, rule.hit, rule.single,
-                                       rule.modification, nothing};
+                                       rule.modification, rule.stale};
         for (std::size_t i = 0; i < std::size(words); ++i)
             store32(control.data() + 4 + 4 * i, words[i]);
         std::array<std::uint8_t, 64> data{};
@@ -161,6 +163,13 @@ TEST_F(CardWalk, CountsMarksAndGoesOn) {
     EXPECT_EQ(packet.c[1], 42U);
     EXPECT_EQ(counters_.list[3].packets, 1U);
     EXPECT_EQ(counters_.list[3].octets, plain().size());
+}
+
+TEST_F(CardWalk, DoesNoMoreThanTheEntrySaysThatItHas) {
+    write(first_rules, {.key = far_mac_upper, .hit = to_vport, .stale = marking, .value = 42});
+    Packet packet(plain());
+    EXPECT_EQ(run(packet).kind, Verdict::Kind::vport);
+    EXPECT_EQ(packet.c[1], 0U);
 }
 
 TEST_F(CardWalk, TakesTheEntryWrittenLast) {
