@@ -57,6 +57,18 @@ const std::map<std::string, Setter>& setters() {
         {"uplinks", [](Draft& d, const Setting& s) { d.uplinks = s.number(); }},
         {"pf0.vfs", [](Draft& d, const Setting& s) { d.topology.vfs[0] = s.number(); }},
         {"pf1.vfs", [](Draft& d, const Setting& s) { d.topology.vfs[1] = s.number(); }},
+        {"vendor", [](Draft& d, const Setting& s) { d.topology.host.vendor = s.value; }},
+        {"kernel_driver",
+         [](Draft& d, const Setting& s) {
+             d.topology.host.kernel_driver = s.value == "none" ? "" : s.value;
+         }},
+        {"rdma_device",
+         [](Draft& d, const Setting& s) { d.topology.host.rdma_device = s.truth(); }},
+        {"most_vfs", [](Draft& d, const Setting& s) { d.topology.host.most_vfs = s.number(); }},
+        {"representors",
+         [](Draft& d, const Setting& s) { d.topology.host.representors = s.truth(); }},
+        // For programs/devlink.
+        {"devlink", [](Draft&, const Setting& s) { s.truth(); }},
         {"firmware",
          [](Draft& d, const Setting& s) { d.topology.capabilities.firmware = s.value; }},
         {"multiport",
@@ -154,7 +166,7 @@ void add_ports(Draft& draft) {
     std::vector<Port>& ports = draft.topology.ports;
     for (unsigned pf = 0; pf < pfs; ++pf)
         ports.push_back(make_port(draft, pf, std::nullopt, ports.size() + 1));
-    if (!draft.topology.capabilities.switchdev) return;
+    if (!draft.topology.capabilities.switchdev || !draft.topology.host.representors) return;
     for (unsigned pf = 0; pf < pfs; ++pf)
         for (unsigned vf = 0; vf < draft.topology.vfs[pf]; ++vf)
             ports.push_back(make_port(draft, pf, vf, ports.size() + 1));
