@@ -40,7 +40,7 @@ class TestBringUp(ProductTest):
                      "run 'echo 0000:03:00.0 > /sys/bus/pci/drivers/vfio-pci/unbind'")
         self.refuses("no-rdma-device", "p0 (0000:03:00.0) has no RDMA device",
                      "run 'modprobe -a mlx5_ib ib_uverbs'")
-        self.refuses("complete", "DPDK has opened 0000:03:00.0 by itself",
+        self.refuses("complete", "DPDK has opened 0000:03:00.0_p0 by itself",
                      "give EAL '-b 0000:03:00.0 -b 0000:03:00.1'", allowed="0000:03:00.0,dv_flow_en=2")
 
     def test_eswitch(self) -> None:
