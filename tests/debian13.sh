@@ -17,7 +17,7 @@ root=$folder/root
 packages=$("$source/dts/setup.sh" list build)
 targets=(app/sallyport tests/unit/datapath/datapath_test tests/unit/ipsec/ipsec_test
     app/sallyport-shell tests/mlx5sim/mlx5sim.so tests/mlx5sim/mlx5sim_lifecycle
-    tests/mlx5sim/mlx5sim_verdicts)
+    tests/mlx5sim/mlx5sim_verdicts tests/mlx5sim/mlx5sim_capture)
 tests=(datapath ipsec)
 
 cannot() {

@@ -42,8 +42,13 @@ constexpr std::uint16_t manager_vport = 0xfffe;
 constexpr std::uint32_t vport_tag_mask = 0xffff0000;
 constexpr std::uint32_t manager_tag = 0x0fff0000;
 
+/// Answers to QUERY_HCA_CAP as programs/capture took them from a card, by group.
+using CapturedCapabilities = std::map<unsigned, std::array<std::uint8_t, 4096>>;
+
 /// What the firmware offers, where profiles differ. Logarithms are to base 2.
 struct Capabilities {
+    /// Where there are any, these alone are told, whatever else is set here.
+    CapturedCapabilities captured;
     std::string firmware = "22.39.2048";
     bool multiport = true;
     bool switchdev = true;
