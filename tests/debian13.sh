@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
-# The process and the unit tests that use DPDK, built and run on Debian 13 (DPDK 24.11, GCC 14), in
-# a root that is made below FOLDER once and used again; and the process under the real mlx5 driver
-# on a simulated card (docs/mlx5sim.md), of which FOLDER/mlx5sim.xml tells.
+# The process and the unit tests that use DPDK's graph, built and run on Debian 13 (DPDK 24.11, GCC
+# 14), in a root that is made below FOLDER once and used again; and the process under the real mlx5
+# driver on a simulated card (docs/mlx5sim.md), of which FOLDER/mlx5sim.xml tells. All sanitized.
 #
-#   sudo ./tests/debian13.sh FOLDER       FOLDER/root, FOLDER/build; JUnit report FOLDER/report.xml
+#   sudo ./tests/debian13.sh FOLDER       FOLDER/root, FOLDER/build-sanitize; JUnit report FOLDER/report.xml
 #
 # Exit status 3: the root cannot be made here (the reason is printed); 1: a failure.
 set -euo pipefail
@@ -14,19 +14,28 @@ source=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 targets=(app/sallyport tests/unit/datapath/datapath_test tests/unit/ipsec/ipsec_test
     tests/unit/eswitch/hardware_path_test app/sallyport-shell dts/tools/packet_mutator
     tests/mlx5sim/mlx5sim.so tests/mlx5sim/mlx5sim_lifecycle tests/mlx5sim/mlx5sim_loopback
-    tests/mlx5sim/mlx5sim_verdicts)
+    tests/mlx5sim/mlx5sim_verdicts tests/mlx5sim/mlx5sim_capture)
 tests=(datapath ipsec hardware_path)
+# All of it with AddressSanitizer and UndefinedBehaviorSanitizer.
+export DEBIAN13_BUILD=build-sanitize
+export DEBIAN13_OPTIONS="-Db_sanitize=address,undefined -Db_lundef=false"
+build=$folder/$DEBIAN13_BUILD
 
 in_root() { "$source/tests/debian13_root.sh" run "$folder" "$@"; }
 
 "$source/tests/debian13_root.sh" build "$folder" "${targets[@]}"
-rm -f "$folder/build/meson-logs/testlog.junit.xml"
+# The simulator is preloaded, and so comes before the sanitizer's library; what leaks is ours, or
+# listed with its reason.
+export ASAN_OPTIONS=verify_asan_link_order=0:abort_on_error=1:detect_leaks=1
+export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
+export LSAN_OPTIONS=suppressions=/src/tests/lsan.supp:print_suppressions=0
+rm -f "$build/meson-logs/testlog.junit.xml"
 status=0
 in_root meson test -C /build --no-rebuild --print-errorlogs --num-processes 2 "${tests[@]}" ||
     status=1
 # Sallyport under the real mlx5 driver on a simulated card.
 in_root meson test -C /build --no-rebuild --print-errorlogs --num-processes 1 --suite mlx5sim \
     --logbase mlx5sim || status=1
-cp "$folder/build/meson-logs/testlog.junit.xml" "$folder/report.xml"
-cp "$folder/build/meson-logs/mlx5sim.junit.xml" "$folder/mlx5sim.xml"
+cp "$build/meson-logs/testlog.junit.xml" "$folder/report.xml"
+cp "$build/meson-logs/mlx5sim.junit.xml" "$folder/mlx5sim.xml"
 exit $status

@@ -7,6 +7,7 @@
 #include "report.h"
 #include "topology.h"
 
+#include <algorithm>
 #include <functional>
 #include <initializer_list>
 
@@ -201,18 +202,27 @@ Writer writer_of(unsigned group) {
     case 0x20:
         return general_2;
     default:
-        refuse("QUERY_HCA_CAP: the group 0x%x is not simulated", group);
+        return nullptr;
     }
 }
 
 } // namespace
+
+bool has_capabilities(unsigned group) {
+    const CapturedCapabilities& captured = topology()->capabilities.captured;
+    return captured.empty() ? writer_of(group) != nullptr : captured.contains(group);
+}
 
 void answer_capabilities(std::uint16_t op_mod, std::span<std::uint8_t> answer) {
     constexpr std::size_t needed = 16 + 4096;
     if (answer.size() < needed)
         refuse("QUERY_HCA_CAP: %zu octets are no room for an answer", answer.size());
     // The lowest bit tells whether the present or the greatest values are asked for: they are one.
-    writer_of(op_mod >> 1)(answer.data(), topology()->capabilities);
+    const unsigned group = op_mod >> 1;
+    if (!has_capabilities(group)) refuse("QUERY_HCA_CAP: the group 0x%x is not simulated", group);
+    const Capabilities& caps = topology()->capabilities;
+    if (caps.captured.empty()) return writer_of(group)(answer.data(), caps);
+    std::ranges::copy(caps.captured.at(group), answer.data() + capability / 8);
 }
 
 } // namespace mlx5sim

@@ -7,6 +7,9 @@
 
 namespace mlx5sim {
 
+/// Whether the card has capabilities of that group.
+bool has_capabilities(unsigned group);
+
 /// The operation of the WQE that reads counters; a number that the firmware chooses.
 constexpr std::uint8_t counter_access_operation = 0x6;
 

@@ -376,16 +376,30 @@ std::string Command::name() const {
     return text;
 }
 
+namespace {
+
+bool refuse_command(const Command& command, std::uint8_t status) {
+    constexpr std::uint32_t syndrome = 0x6d6c78;
+    trace("%s: refused", command.name().c_str());
+    set(command.output.data(), command::status, status);
+    set(command.output.data(), command::syndrome, syndrome);
+    errno = EREMOTEIO;
+    return true;
+}
+
+} // namespace
+
+bool Command::asks_in_vain() const {
+    constexpr std::uint8_t bad_parameter = 0x03;
+    return opcode() == query_hca_cap
+           && !has_capabilities(static_cast<unsigned>(get(input.data(), command::op_mod)) >> 1)
+           && refuse_command(*this, bad_parameter);
+}
+
 // What firmware says that has run out of something.
 bool Command::is_refused() const {
     constexpr std::uint8_t no_resources = 0x0f;
-    constexpr std::uint32_t syndrome = 0x6d6c78;
-    if (!draw_refusal(name())) return false;
-    trace("%s: refused", name().c_str());
-    set(output.data(), command::status, no_resources);
-    set(output.data(), command::syndrome, syndrome);
-    errno = EREMOTEIO;
-    return true;
+    return draw_refusal(name()) && refuse_command(*this, no_resources);
 }
 
 bool is_command(const std::string& name) {

@@ -18,6 +18,8 @@ struct Command {
     std::uint16_t opcode() const;
     /// "CREATE_GENERAL_OBJECT RTC"; a number where it has no name here.
     std::string name() const;
+    /// Whether it asks for capabilities that the card has not.
+    bool asks_in_vain() const;
     /// As the faults want it: with status and syndrome in the answer, and EREMOTEIO in errno.
     bool is_refused() const;
 };

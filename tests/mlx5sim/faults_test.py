@@ -123,12 +123,6 @@ class TestFaults(ProductTest):
         process.do_all([f"fdb del t0 {mac}" for mac in macs])
         self.stops_clean(process)
 
-    def test_command_refused_at_start(self) -> None:
-        """A table cannot be made: the sentence says which, and nothing is left behind."""
-        process = self.start("rule-table-refused")
-        self.assertEqual(process.wait(), 1, process.log())
-        self.assertIn("the NIC refuses the size or group of table", process.log())
-
     def test_command_refused_later(self) -> None:
         """The second tenant's MTU needs tables of its own, and the firmware has none left."""
         process = self.start_ready("complete")

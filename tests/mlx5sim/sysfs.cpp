@@ -71,24 +71,27 @@ class Tree {
     static constexpr unsigned functions = 2;
 
     void add_pci() {
+        const std::string most_vfs = std::to_string(topology_.host.most_vfs);
+        const std::string& driver = topology_.host.kernel_driver;
         for (unsigned pf = 0; pf < functions; ++pf) {
             const fs::path device = at(pci_devices) / topology_.pci_of(pf);
-            write(device / "vendor", "0x15b3");
+            write(device / "vendor", topology_.host.vendor);
             write(device / "device", "0x101d");
             write(device / "subsystem_vendor", "0x15b3");
             write(device / "subsystem_device", "0x0016");
             write(device / "class", "0x020000");
-            write(device / "max_vfs", "127");
+            write(device / "max_vfs", most_vfs);
             write(device / "numa_node", "0");
             write(device / "resource", resources());
-            write(device / "sriov_totalvfs", "127");
+            write(device / "sriov_totalvfs", most_vfs);
             write(device / "sriov_numvfs", std::to_string(topology_.vfs[pf]));
-            write(device / "uevent", "DRIVER=mlx5_core\nPCI_SLOT_NAME=" + topology_.pci_of(pf));
-            write(root_ / "sys/bus/pci/drivers/mlx5_core/module", "");
-            fs::create_symlink("../../drivers/mlx5_core", device / "driver");
+            write(device / "uevent", "PCI_SLOT_NAME=" + topology_.pci_of(pf));
+            if (driver.empty()) continue;
+            write(root_ / "sys/bus/pci/drivers" / driver / "module", "");
+            fs::create_symlink("../../drivers/" + driver, device / "driver");
         }
         const fs::path rdma = at(pci_devices) / topology_.pci / "infiniband" / topology_.rdma;
-        write(rdma / "fw_ver", topology_.capabilities.firmware);
+        if (topology_.host.rdma_device) write(rdma / "fw_ver", topology_.capabilities.firmware);
         for (const Port& port : topology_.ports)
             write(at(pci_devices) / topology_.pci_of(port.pf) / "net"
                       / port.interface / "phys_switch_id",

@@ -5,7 +5,9 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstdint>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <functional>
 #include <memory>
@@ -45,9 +47,43 @@ struct Setting {
 /// What the file says before ports are made of it.
 struct Draft {
     Topology topology;
+    /// Of the file, for others that it names.
+    std::filesystem::path folder;
     unsigned uplinks = 2;
     std::map<std::string, std::string> interfaces, attachments;
 };
+
+// "firmware 22.39.2048", "group 0x1b", "0x020: " and eight words
+void read_capabilities(Draft& draft, const Setting& setting) {
+    const std::string path = (draft.folder / setting.value).string();
+    std::ifstream file(path);
+    if (!file) setting.wrong("a file that can be read");
+    Capabilities& caps = draft.topology.capabilities;
+    std::array<std::uint8_t, 4096>* group = nullptr;
+    unsigned number = 0;
+    for (std::string line; std::getline(file, line);) {
+        ++number;
+        line = line.substr(0, line.find('#'));
+        std::istringstream words(line);
+        std::string first;
+        if (!(words >> first)) continue;
+        std::size_t at = 0;
+        if (first == "firmware" && words >> caps.firmware) continue;
+        if (first == "group" && words >> std::hex >> at) {
+            group = &caps.captured[static_cast<unsigned>(at)];
+            continue;
+        }
+        at = std::strtoul(first.c_str(), nullptr, 16);
+        std::uint32_t word = 0;
+        std::size_t read = 0;
+        for (; group != nullptr && at + 4 <= group->size() && words >> std::hex >> word; at += 4)
+            for (unsigned octet = 0; octet < 4; ++octet, ++read)
+                (*group)[at + octet] = static_cast<std::uint8_t>(word >> (24 - 8 * octet));
+        if (read == 0)
+            refuse("%s:%u: '%s': expected what mlx5sim_capture prints", path.c_str(), number,
+                   line.c_str());
+    }
+}
 
 using Setter = std::function<void(Draft&, const Setting&)>;
 
@@ -58,6 +94,19 @@ const std::map<std::string, Setter>& setters() {
         {"uplinks", [](Draft& d, const Setting& s) { d.uplinks = s.number(); }},
         {"pf0.vfs", [](Draft& d, const Setting& s) { d.topology.vfs[0] = s.number(); }},
         {"pf1.vfs", [](Draft& d, const Setting& s) { d.topology.vfs[1] = s.number(); }},
+        {"vendor", [](Draft& d, const Setting& s) { d.topology.host.vendor = s.value; }},
+        {"kernel_driver",
+         [](Draft& d, const Setting& s) {
+             d.topology.host.kernel_driver = s.value == "none" ? "" : s.value;
+         }},
+        {"rdma_device",
+         [](Draft& d, const Setting& s) { d.topology.host.rdma_device = s.truth(); }},
+        {"most_vfs", [](Draft& d, const Setting& s) { d.topology.host.most_vfs = s.number(); }},
+        {"representors",
+         [](Draft& d, const Setting& s) { d.topology.host.representors = s.truth(); }},
+        // For programs/devlink.
+        {"devlink", [](Draft&, const Setting& s) { s.truth(); }},
+        {"capabilities", read_capabilities},
         {"firmware",
          [](Draft& d, const Setting& s) { d.topology.capabilities.firmware = s.value; }},
         {"multiport",
@@ -105,6 +154,7 @@ Draft read(const std::string& path) {
     std::ifstream file(path);
     if (!file) refuse("cannot read the topology %s", path.c_str());
     Draft draft;
+    draft.folder = std::filesystem::path(path).parent_path();
     unsigned number = 0;
     for (std::string line; std::getline(file, line);) {
         ++number;
@@ -176,7 +226,7 @@ void add_ports(Draft& draft) {
     std::vector<Port>& ports = draft.topology.ports;
     for (unsigned pf = 0; pf < pfs; ++pf)
         ports.push_back(make_port(draft, pf, std::nullopt, ports.size() + 1));
-    if (!draft.topology.capabilities.switchdev) return;
+    if (!draft.topology.capabilities.switchdev || !draft.topology.host.representors) return;
     for (unsigned pf = 0; pf < pfs; ++pf)
         for (unsigned vf = 0; vf < draft.topology.vfs[pf]; ++vf)
             ports.push_back(make_port(draft, pf, vf, ports.size() + 1));

@@ -42,8 +42,13 @@ constexpr std::uint16_t manager_vport = 0xfffe;
 constexpr std::uint32_t vport_tag_mask = 0xffff0000;
 constexpr std::uint32_t manager_tag = 0x0fff0000;
 
+/// Answers to QUERY_HCA_CAP as programs/capture took them from a card, by group.
+using CapturedCapabilities = std::map<unsigned, std::array<std::uint8_t, 4096>>;
+
 /// What the firmware offers, where profiles differ. Logarithms are to base 2.
 struct Capabilities {
+    /// Where there are any, these alone are told, whatever else is set here.
+    CapturedCapabilities captured;
     std::string firmware = "22.39.2048";
     bool multiport = true;
     bool switchdev = true;
@@ -56,6 +61,17 @@ struct Capabilities {
     unsigned log_meters = 17;
 };
 
+/// What the kernel and the host say of the card, where profiles differ.
+struct Host {
+    std::string vendor = "0x15b3";
+    /// To which the PFs are bound; empty: to none.
+    std::string kernel_driver = "mlx5_core";
+    bool rdma_device = true;
+    /// VFs that the firmware allows a PF.
+    unsigned most_vfs = 127;
+    bool representors = true;
+};
+
 struct Topology {
     /// Of the first PF; the second is function 1 of the same device.
     std::string pci = "0000:03:00.0";
@@ -63,6 +79,7 @@ struct Topology {
     std::string interface_prefix = "sim";
     std::uint64_t switch_id = 0xe8ebd3030012ULL;
     Capabilities capabilities;
+    Host host;
     /// Commands of control.h, done when the card is opened.
     std::vector<std::string> faults;
     /// That each PF has, whether they have representors or not.
