@@ -396,6 +396,19 @@ class TestPackets(unittest.TestCase):
         missed = int(re.search("port 0 missed ([0-9]+)", program.stop()).group(1))
         self.assertEqual(missed, 3000 - 1024)
 
+    def test_too_long(self) -> None:
+        """What the buffers do not hold is an error of that packet alone."""
+        run("ip", "link", "set", "wire", "mtu", "9600")
+        self.wire.namespace.run("ip", "link", "set", "wire-far", "mtu", "9600")
+        program = self.start("forward", "p0", "pf0vf0")
+        program.wait_for("^forwards")
+        wire, vm = self.wire.open(self), self.vm.open(self)
+        for _ in range(40):
+            for frame in (udp(100), udp(9500), udp(1514)):
+                wire.send(frame)
+            self.assertEqual(vm.take(2), [udp(100), udp(1514)])
+        self.assertIn("port 0 missed 0 errors 40", program.stop())
+
     def test_link(self) -> None:
         """The driver's link is the cable's and what the control socket says, both."""
         program = self.start("forward", "p0", "pf0vf0")
