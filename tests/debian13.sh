@@ -27,7 +27,7 @@ in_root() { "$source/tests/debian13_root.sh" run "$folder" "$@"; }
 # The simulator is preloaded, and so comes before the sanitizer's library; what leaks is ours, or
 # listed with its reason.
 export ASAN_OPTIONS=verify_asan_link_order=0:abort_on_error=1:detect_leaks=1
-export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
+export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1:suppressions=/src/tests/ubsan.supp
 export LSAN_OPTIONS=suppressions=/src/tests/lsan.supp:print_suppressions=0
 rm -f "$build/meson-logs/testlog.junit.xml"
 status=0

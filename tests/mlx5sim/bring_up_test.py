@@ -54,6 +54,10 @@ class TestBringUp(ProductTest):
         # Nobody says so beforehand; the driver's ports do.
         self.refuses("multiport-off-untold", "its two ports are not in one E-Switch", multiport)
 
+    def test_old_release(self) -> None:
+        """With DPDK before 23.11 only: the driver takes such a card, and Sallyport does not."""
+        self.refuses("single-port", "has no multiport E-Switch", "run with 23.11.0 or later")
+
     def test_virtual_functions(self) -> None:
         command = "/sys/bus/pci/devices/0000:03:00.0/sriov_numvfs"
         self.refuses("no-vfs", "pf0vf0 is wanted, and p0 (0000:03:00.0) has 0 VFs",

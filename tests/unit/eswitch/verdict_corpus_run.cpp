@@ -4,7 +4,6 @@
 #include <array>
 #include <chrono>
 #include <ostream>
-#include <ranges>
 
 #include <rte_errno.h>
 
@@ -25,7 +24,7 @@ CorpusRun::~CorpusRun() {
         ++in_flight_;
         settle();
     }
-    for (auto* const table : std::views::reverse(tables_))
+    for (auto* const table : tables_)
         card.flow.destroy_table(card.proxy, table, ignored);
     for (auto* const actions : actions_)
         card.flow.destroy_actions_template(card.proxy, actions, ignored);
