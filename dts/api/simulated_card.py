@@ -8,6 +8,7 @@ frames as without a card.
 
 from __future__ import annotations
 
+import os
 import socket
 from pathlib import Path
 
@@ -60,14 +61,15 @@ class SimulatedCard:
         topology = folder / "card.conf"
         topology.write_text(self.topology())
         self._control = folder / "card.sock"
-        preloaded = [str(debian13.BUILD / debian13.SIMULATOR)]
         words = [f"MLX5SIM_TOPOLOGY={topology}", f"MLX5SIM_CONTROL={self._control}",
                  f"PATH={debian13.SOURCE}/tests/mlx5sim/programs:/usr/sbin:/usr/bin"]
-        if sanitizer := debian13.sanitizer():
-            preloaded.insert(0, sanitizer)
+        if debian13.is_sanitized():
+            # The simulator has to see who calls, and so comes before the sanitizer's own functions.
+            options = ["verify_asan_link_order=0", *filter(None, [os.environ.get("ASAN_OPTIONS")])]
             suppressions = debian13.SOURCE / "tests" / "lsan.supp"
-            words.append(f"LSAN_OPTIONS=suppressions={suppressions}:print_suppressions=0")
-        return [*words, f"LD_PRELOAD={':'.join(preloaded)}"]
+            words += [f"ASAN_OPTIONS={':'.join(options)}",
+                      f"LSAN_OPTIONS=suppressions={suppressions}:print_suppressions=0"]
+        return [*words, f"LD_PRELOAD={debian13.BUILD / debian13.SIMULATOR}"]
 
     def command(self, text: str) -> None:
         """To the card: a fault of docs/mlx5sim.md."""

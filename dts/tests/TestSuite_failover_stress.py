@@ -134,22 +134,31 @@ class TestUnderTraffic:
             old = side.pull_active()
             side.lab.switches[1 - old].pull("hv1")
             side.shell.wait_active(None)
-            before = side.shell.tenant("blue")
-            wait_until(lambda: side.shell.tenant("blue").since(before).drops["no-active-uplink"]
-                       >= 300, "300 packets are dropped")
+            before, dropped_before = side.shell.tenant("blue"), self.without_uplink(side)
+            wait_until(lambda: self.without_uplink(side) - dropped_before >= 300,
+                       "300 packets are dropped")
             while_down = side.shell.tenant("blue").since(before)
-            assert set(while_down.drops) == {"no-active-uplink"}, while_down
-            assert while_down.flooded_packets == while_down.encap_packets == 0, while_down
+            assert set(while_down.drops) <= {"no-active-uplink"}, while_down
+            assert while_down.flooded_packets == 0, while_down
+            # A NIC drops them at the very end, encapsulated and counted as such.
+            assert while_down.encap_packets == 0 or side.hv1.card is not None, while_down
             side.lab.switches[old].plug("hv1")
             side.shell.wait_active(side.hv1.uplinks[old])
             wait_encapsulated(side.hv1, 300)
             side.plug(1 - old)
-            dropped = side.shell.tenant("blue").since(before).drops["no-active-uplink"]
+            dropped = self.without_uplink(side) - dropped_before
             side.assert_silent(1 - old)
             out, _ = travellers.finish("both down")
             # TCP's are among them, and a few were lost on the cables themselves.
             assert out.lost >= dropped * 0.8, (out, dropped)
         wait_until(lambda: accounted(side.shell.tenant("blue")), "the counters add up")
+
+    @staticmethod
+    def without_uplink(side: OneSide) -> int:
+        """What of blue's was dropped for want of an uplink; a NIC does not tell whose it was."""
+        if side.hv1.card is not None:
+            return side.shell.drops()["no-active-uplink"]
+        return side.shell.tenant("blue").drops["no-active-uplink"]
 
     def test_reload(self, side: OneSide) -> None:
         """Failovers while another tenant comes and goes, and a third one's file changes.
