@@ -146,6 +146,8 @@ MLX5SIM_EXPORT int ibv_dereg_mr(ibv_mr* memory) {
 MLX5SIM_EXPORT ibv_cq* ibv_create_cq(ibv_context* context, int entries, void* own,
                                      ibv_comp_channel* channel, int) {
     const auto size = std::bit_ceil(static_cast<unsigned>(entries) + 1);
+    // The engine finds a queue before it is whole.
+    const std::lock_guard guard(card_lock());
     auto made = std::make_unique<VerbsCompletionQueue>();
     made->ring.resize(size * CompletionQueue::entry_size);
     made->queue = std::make_unique<CompletionQueue>(next_handle() + 0x800000, made->ring.data(),
