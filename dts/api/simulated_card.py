@@ -17,6 +17,11 @@ from api import debian13
 PCI = "0000:03:00.0"
 
 
+def _more(variable: str, option: str) -> str:
+    """A sanitizer's options of ours with one more, for `env`; the last one of a name counts."""
+    return f"{variable}={':'.join(filter(None, [os.environ.get(variable), option]))}"
+
+
 class SimulatedCard:
     """What is said of a card before its process starts, and to it while that runs."""
 
@@ -65,10 +70,9 @@ class SimulatedCard:
                  f"PATH={debian13.SOURCE}/tests/mlx5sim/programs:/usr/sbin:/usr/bin"]
         if debian13.is_sanitized():
             # The simulator has to see who calls, and so comes before the sanitizer's own functions.
-            options = ["verify_asan_link_order=0", *filter(None, [os.environ.get("ASAN_OPTIONS")])]
-            suppressions = debian13.SOURCE / "tests" / "lsan.supp"
-            words += [f"ASAN_OPTIONS={':'.join(options)}",
-                      f"LSAN_OPTIONS=suppressions={suppressions}:print_suppressions=0"]
+            words += [_more("ASAN_OPTIONS", "verify_asan_link_order=0"),
+                      _more("LSAN_OPTIONS", f"suppressions={debian13.SOURCE}/tests/lsan.supp"),
+                      _more("UBSAN_OPTIONS", f"suppressions={debian13.SOURCE}/tests/ubsan.supp")]
         return [*words, f"LD_PRELOAD={debian13.BUILD / debian13.SIMULATOR}"]
 
     def command(self, text: str) -> None:
