@@ -58,6 +58,8 @@ void enter_switch(Packet& packet, std::uint32_t tag, Side side) {
 void enter_from_outside(const Port& port, std::span<const std::uint8_t> frame) {
     trace("from %s: a packet of %zu octets", port.phys_port_name.c_str(), frame.size());
     Packet packet(frame);
+    packet.source_vhca = port.vhca_id;
+    packet.source_vport = port.vport;
     enter_switch(packet, port.tag, port.is_uplink() ? Side::receive : Side::transmit);
 }
 
@@ -67,6 +69,8 @@ void enter_from_queue(std::uint32_t sqn, std::span<const std::uint8_t> frame) {
     packet.send_queue = sqn;
     const Verdict verdict = walk(packet, MLX5_IB_UAPI_FLOW_TABLE_TYPE_NIC_TX, Side::receive);
     if (verdict.kind == Verdict::Kind::drop) return;
+    packet.source_vhca = manager_vhca;
+    packet.source_vport = manager_vport;
     enter_switch(packet, manager_tag, Side::transmit);
 }
 

@@ -66,6 +66,8 @@ class Packet {
     std::uint32_t a = 0, b = 0;
     /// By which the driver sent it; 0: it came from outside.
     std::uint32_t send_queue = 0;
+    /// From which it entered the E-Switch.
+    std::uint16_t source_vhca = 0, source_vport = 0;
     std::optional<std::uint32_t> flow_tag;
 
   private:

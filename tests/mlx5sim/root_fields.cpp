@@ -12,7 +12,8 @@ namespace {
 
 /// In bits; the first headers, then what is not of a header.
 constexpr Field ethertype{0x30, 16}, first_vid{0x74, 12}, protocol{0x80, 8}, tagged{0x90, 1},
-    fragment{0x92, 1}, version{0x93, 4}, source_queue{0x208, 24};
+    fragment{0x92, 1}, version{0x93, 4}, source_queue{0x208, 24}, source_vhca{0x220, 16},
+    source_vport{0x230, 16};
 constexpr unsigned source_mac = 0x00, destination_mac = 0x40;
 /// REG_C_7 is the first of eight, REG_A follows.
 constexpr unsigned last_register_c = 0x680, register_a = 0x780;
@@ -37,7 +38,8 @@ void put_headers(RootFields& fields, const Packet& packet) {
 RootFields known_fields() {
     RootFields known{};
     std::fill_n(octets_at(known.data(), source_mac), 16, std::uint8_t{0xff});
-    for (const Field& field : {protocol, tagged, fragment, version, source_queue})
+    for (const Field& field :
+         {protocol, tagged, fragment, version, source_queue, source_vhca, source_vport})
         set(known.data(), field, ~0ULL);
     set(known.data(), Field{0x70, 4}, 0);
     std::fill_n(octets_at(known.data(), last_register_c), 36, std::uint8_t{0xff});
@@ -50,6 +52,8 @@ RootFields root_fields_of(const Packet& packet) {
     RootFields fields{};
     if (packet.outer().l2_ok) put_headers(fields, packet);
     set(fields.data(), source_queue, packet.send_queue);
+    set(fields.data(), source_vhca, packet.source_vhca);
+    set(fields.data(), source_vport, packet.source_vport);
     for (unsigned i = 0; i < 8; ++i)
         store32(octets_at(fields.data(), last_register_c) + 4 * (7 - i), packet.c[i]);
     store32(octets_at(fields.data(), register_a), packet.a);

@@ -38,7 +38,8 @@ struct Port {
 };
 
 constexpr std::uint16_t uplink_vport = 0xffff;
-constexpr std::uint16_t manager_vport = 0xfffe;
+/// Of the PF that manages the E-Switch.
+constexpr std::uint16_t manager_vport = 0xfffe, manager_vhca = 1;
 constexpr std::uint32_t vport_tag_mask = 0xffff0000;
 constexpr std::uint32_t manager_tag = 0x0fff0000;
 

@@ -8,6 +8,7 @@
 #include "report.h"
 #include "root_tables.h"
 #include "steering.h"
+#include "topology.h"
 
 #include <algorithm>
 #include <optional>
@@ -93,8 +94,8 @@ Verdict Walk::forward(const FlowEntry& entry) {
     const Destination& to = entry.destinations.front();
     switch (to.type) {
     case Destination::Type::vport:
-        return {Verdict::Kind::vport, to.owner_vhca.value_or(1), static_cast<std::uint16_t>(to.id),
-                0};
+        return {Verdict::Kind::vport, to.owner_vhca.value_or(manager_vhca),
+                static_cast<std::uint16_t>(to.id), 0};
     case Destination::Type::table:
         return from_table(to.id);
     case Destination::Type::tir:
