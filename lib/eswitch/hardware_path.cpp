@@ -75,10 +75,16 @@ std::uint16_t HardwarePath::representor(overlay::VmPortId id) const {
 
 // Rows.
 
+// A NIC that takes no more changes must not hold back what else leaves a dead uplink: its own rules
+// stay behind, which death() tells.
 Expected<void> HardwarePath::apply(std::span<const overlay::RowChange> changes,
                                    std::size_t* applied) {
     if (applied != nullptr) *applied = 0;
-    if (auto able = alive(); !able) return able;
+    const bool is_failover =
+        !changes.empty() && std::ranges::all_of(changes, [](const overlay::RowChange& change) {
+            return std::holds_alternative<overlay::UplinkRow>(change.row);
+        });
+    if (auto able = alive(); !able && !is_failover) return able;
     for (const overlay::RowChange& change : changes) {
         std::visit(
             [&](const auto& row) {
@@ -87,7 +93,8 @@ Expected<void> HardwarePath::apply(std::span<const overlay::RowChange> changes,
             change.row);
     }
     if (applied != nullptr) *applied = changes.size();
-    return reconcile();
+    const auto reconciled = reconcile();
+    return is_failover ? Expected<void>() : reconciled;
 }
 
 void HardwarePath::put(const overlay::TenantRow& row) {

@@ -12,6 +12,10 @@
 namespace sallyport::testing {
 namespace {
 
+overlay::RowChange put_change(overlay::Row row) {
+    return {overlay::RowChange::Kind::put, std::move(row)};
+}
+
 /// Of so many tenants and next hops, with stations behind remote vteps, what a failover costs.
 void expect_failovers_cost(unsigned tenants, unsigned next_hops, unsigned stations) {
     eswitch::Settings settings = EswitchLab::small_settings();
@@ -200,6 +204,18 @@ TEST_F(FailingFailoverTest, ANicThatRefusesOnIsAskedAgainAndAgain) {
     const eswitch::InstalledRules::Counts before = path().rule_counts();
     ASSERT_TRUE(path().retry());
     EXPECT_EQ(path().rule_counts().created, before.created) << "nothing is left to ask for";
+}
+
+TEST_F(FailingFailoverTest, ADeadFlowQueueHoldsNoFailoverBack) {
+    rebuild_with_next_hops(false);
+    nic().kill_queue(0);
+    lab_->forgive_leftovers();
+    EXPECT_TRUE(path().apply(std::vector{put_change(overlay::UplinkRow{1})}, nullptr))
+        << "found dead in the middle of it";
+    EXPECT_THAT(path().death(), ::testing::HasSubstr("the flow queue is dead"));
+    EXPECT_TRUE(path().apply(std::vector{put_change(overlay::UplinkRow{0})}, nullptr));
+    EXPECT_FALSE(path().apply(std::vector{put_change(overlay::NextHopRow{})}, nullptr))
+        << "all else is refused";
 }
 
 TEST_F(HardwarePathTest, WhatHasNoWayOutIsCountedByItsReason) {
