@@ -15,7 +15,7 @@ from framework.namespace import remove_leftovers
 from framework.process import journal
 
 _SHOWN_AT_FAILURE = ("show drop", "show uplink", "show port stats all", "show tenant all",
-                     "show fdb", "show vtep", "show nexthop", "show eswitch", "show flow")
+                     "show fdb", "show vtep", "show nexthop", "show eswitch", "show flow", "show ipsec sa", "show ipsec stats")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
