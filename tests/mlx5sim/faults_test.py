@@ -168,6 +168,8 @@ class TestFaults(ProductTest):
         add_station(process, "02:03:00:00:00:09")
         self.is_dead(process,
                      "the flow queue is dead: fail to create rte flow (Input/output error)")
+        process.order("link p0 down")
+        self.eventually(lambda: process.shell("show uplink")["active"] == "p1", process)
         self.assertIn("CQE ERR:0x2", process.log())
         self.stops_clean(process)
 
