@@ -154,6 +154,25 @@ TEST_F(HostileTest, TheSameNumberTwiceInOneBurst) {
     }
 }
 
+// As at a failover, when what waited on the old uplink comes behind what came by the new one.
+TEST_F(HostileTest, SwappedFurtherThanTheWindowInOneBurst) {
+    for (const bool esn : {false, true}) {
+        SCOPED_TRACE(esn);
+        const SaOptions shape{.esn = esn, .window = 64};
+        const auto outbound = session(shape, Direction::outbound);
+        const auto inbound = session(shape, Direction::inbound);
+        std::vector<Octets> sent;
+        for (unsigned i = 0; i < 1000; ++i)
+            sent.push_back(run_one(*outbound, clear_frame(IpFamily::ipv4, 100)));
+        EXPECT_EQ(fault_of(*inbound, sent[200]), "");
+        const Outcome swapped = run(*inbound, {sent[900], sent[201]});
+        EXPECT_EQ(swapped.faults, (Faults{{"outside-window", 1}}));
+        EXPECT_EQ(inbound->newest_sequence(), 901U);
+        EXPECT_EQ(fault_of(*inbound, sent[901]), "") << "the SA goes on";
+        EXPECT_EQ(fault_of(*inbound, sent[899]), "");
+    }
+}
+
 /// Buffers keep their length in the pool.
 void free_whole(rte_mbuf* packet) {
     if (RTE_MBUF_DIRECT(packet)) packet->buf_len = rte_pktmbuf_data_room_size(packet->pool);
