@@ -23,6 +23,7 @@ void enter_host(Packet& packet) {
     Received about;
     about.has_flow_tag = packet.flow_tag.has_value();
     about.flow_tag = packet.flow_tag.value_or(0);
+    about.metadata = packet.b;
     std::copy_n(packet.c.begin(), about.registers.size(), about.registers.begin());
     trace("  to TIR %u", verdict.tir);
     deliver_to_tir(verdict.tir, packet.octets(), about);
