@@ -81,10 +81,10 @@ void LibrarySa::Wipe::operator()(rte_ipsec_sa* sa) const {
 Expected<LibrarySa> LibrarySa::create(const SaSettings& settings, Xform& xform,
                                       const OutboundHeaders* headers) {
     rte_ipsec_sa_prm parameters{};
-    // The window is ours (replay_window.h); librte_ipsec needs one to tell the high half of ESNs. It
-    // tells it again once a whole burst is decrypted: what is further behind an earlier packet of the
-    // same burst than its window goes is taken for 2^32 later, and the SA would take nothing any more.
-    // So its window is far longer than what may be swapped within a burst.
+    // The window is ours (replay_window.h); librte_ipsec needs one to tell the high half of ESNs.
+    // It tells it again once a whole burst is decrypted: what is further behind an earlier packet
+    // of the same burst than its window goes is taken for 2^32 later, and the SA would take nothing
+    // any more. So its window is far longer than what may be swapped within a burst.
     constexpr std::uint32_t longest_swap = 1U << 16;
     const std::uint32_t window = settings.esn ? std::max(settings.replay_window, longest_swap) : 0;
     parameters.ipsec_xform = ipsec_xform(settings, xform.salt(), window);

@@ -252,9 +252,9 @@ void start_engine() {
 
 using namespace mlx5sim;
 
-// The driver waits five times 20 ms for its own rules and five times 10 us for what is under way when
-// a port ends, and falls over what is late. On a busy machine our thread may not run for as long; a
-// card would. EAL sleeps by the one function, the C library's usleep() by the other.
+// The driver waits five times 20 ms for its own rules and five times 10 us for what is under way
+// when a port ends, and falls over what is late. On a busy machine our thread may not run for as
+// long; a card would. EAL sleeps by the one function, the C library's usleep() by the other.
 MLX5SIM_EXPORT int nanosleep(const timespec* time, timespec* left) {
     if (started) do_all_requests();
     return MLX5SIM_NEXT(nanosleep)(time, left);

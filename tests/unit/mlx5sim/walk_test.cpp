@@ -100,8 +100,8 @@ class CardWalk : public testing::Test {
         store32(insert + 4, arguments_id);
     }
 
-    /// Words of actions as the driver has them: destination, counter, the three others, of which the
-    /// last is not among those that the entry has.
+    /// Words of actions as the driver has them: destination, counter, the three others, of which
+    /// the last is not among those that the entry has.
     struct Rule {
         std::uint32_t key, hit, counter = nothing, single = nothing, modification = nothing;
         std::uint32_t stale = nothing;
