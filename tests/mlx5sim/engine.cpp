@@ -79,35 +79,29 @@ bool do_table_access(const SendQueue& queue, const Control& control) {
 // Reads four counters, each two words of 64 bits, to where the request says.
 void read_counters(std::uint32_t group, std::uint8_t* to) {
     const std::uint32_t first = group * 4;
-    for (const auto& [id, counters] : Counters::all()) {
-        if (first < id || first - id >= counters->list.size()) continue;
-        for (std::uint32_t i = 0; i < 4; ++i) {
-            const Counters::Count& count = counters->list[first - id + i];
-            set(to + 16 * i, Field{0, 64}, count.packets);
-            set(to + 16 * i, Field{64, 64}, count.octets);
-        }
-        return;
+    const Counters* const counters = find_range<Counters>(first);
+    if (counters == nullptr) refuse("ACCESS_ASO: there is no counter %u", first);
+    for (std::uint32_t i = 0; i < 4; ++i) {
+        const Counters::Count& count = counters->list[first - counters->id + i];
+        set(to + 16 * i, Field{0, 64}, count.packets);
+        set(to + 16 * i, Field{64, 64}, count.octets);
     }
-    refuse("ACCESS_ASO: there is no counter %u", first);
 }
 
 // The mask has a bit for each octet, the highest for the first.
 void write_meters(std::uint32_t object, std::uint64_t mask,
                   std::span<const std::uint8_t, 2 * Meter::size> data) {
-    for (const auto& [id, meters] : Meters::all()) {
-        const std::uint32_t first = (object - id) * 2;
-        if (object < id || first + 1 >= meters->list.size()) continue;
-        std::array<bool, 2> written{};
-        for (std::size_t i = 0; i < data.size(); ++i) {
-            if ((mask >> (data.size() - 1 - i) & 1) == 0) continue;
-            meters->list[first + i / Meter::size].parameters[i % Meter::size] = data[i];
-            written[i / Meter::size] = true;
-        }
-        for (std::size_t i = 0; i < written.size(); ++i)
-            if (written[i]) meters->list[first + i].set_up(Meter::Clock::now());
-        return;
+    Meters* const meters = find_range<Meters>(object);
+    if (meters == nullptr) refuse("ACCESS_ASO: there is no meter %u", object);
+    const std::uint32_t first = (object - meters->id) * 2;
+    std::array<bool, 2> written{};
+    for (std::size_t i = 0; i < data.size(); ++i) {
+        if ((mask >> (data.size() - 1 - i) & 1) == 0) continue;
+        meters->list[first + i / Meter::size].parameters[i % Meter::size] = data[i];
+        written[i / Meter::size] = true;
     }
-    refuse("ACCESS_ASO: there is no meter %u", object);
+    for (std::size_t i = 0; i < written.size(); ++i)
+        if (written[i]) meters->list[first + i].set_up(Meter::Clock::now());
 }
 
 void do_aso(const SendQueue& queue, const Control& control) {

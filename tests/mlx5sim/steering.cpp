@@ -95,13 +95,11 @@ bool write_entry(std::uint32_t rtc, std::span<const std::uint8_t, 48> control,
 }
 
 bool write_argument(std::uint32_t id, std::span<const std::uint8_t, 64> data) {
-    for (const auto& [first, arguments] : Arguments::all()) {
-        const std::size_t at = (std::size_t{id} - first) * Arguments::unit;
-        if (id < first || at >= arguments->data.size()) continue;
-        std::copy(data.begin(), data.end(), arguments->data.begin() + at);
-        return true;
-    }
-    refuse("TBL_ACCESS: there is no argument %u", id);
+    Arguments* const arguments = find_range<Arguments>(id);
+    if (arguments == nullptr) refuse("TBL_ACCESS: there is no argument %u", id);
+    const std::size_t at = std::size_t{id - arguments->id} * Arguments::unit;
+    std::copy(data.begin(), data.end(), arguments->data.begin() + static_cast<std::ptrdiff_t>(at));
+    return true;
 }
 
 } // namespace mlx5sim

@@ -92,6 +92,7 @@ struct Arguments : Indexed<Arguments> {
     static constexpr std::size_t unit = 64;
     Arguments(std::uint32_t number, std::size_t size)
         : Indexed("argument", number), data(size * unit) {}
+    std::size_t numbers() const { return data.size() / unit; }
     std::vector<std::uint8_t> data;
 };
 
@@ -101,12 +102,14 @@ struct Counters : Indexed<Counters> {
     };
     Counters(std::uint32_t number, std::size_t size)
         : Indexed("flow counter", number), list(size) {}
+    std::size_t numbers() const { return list.size(); }
     std::vector<Count> list;
 };
 
 /// Meters, two to an object as the manual has it.
 struct Meters : Indexed<Meters> {
     Meters(std::uint32_t number, std::size_t size) : Indexed("meter", number), list(2 * size) {}
+    std::size_t numbers() const { return list.size() / 2; }
     std::vector<Meter> list;
 };
 
@@ -154,6 +157,14 @@ struct RuleTable : Indexed<RuleTable> {
     /// The tag of @p data under the mask: what entries are found by.
     std::array<std::uint8_t, 44> key(std::span<const std::uint8_t, 64> data) const;
 };
+
+/// The range of such objects, each with a number of its own, that @p number lies in; null: none.
+template<typename Range>
+Range* find_range(std::uint32_t number) {
+    for (const auto& [first, range] : Range::all())
+        if (number >= first && number - first < range->numbers()) return range;
+    return nullptr;
+}
 
 /// The table whose entries lie in a range, by the range's number; null: none.
 RuleTable* table_of_entries(std::uint32_t range);
