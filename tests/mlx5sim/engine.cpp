@@ -123,10 +123,8 @@ void do_aso(const SendQueue& queue, const Control& control) {
 Syndrome do_send(const SendQueue& queue, const Control& control) {
     std::vector<std::uint8_t> request(control.segments * std::size_t{16});
     queue.copy(control.index, 0, request.data(), request.size());
-    return send_packets(request, control.operation, covers, [&](const FrameBuffer& packet) {
-        trace("send queue %u: a packet of %zu octets", queue.id, packet.size());
-        enter_from_queue(queue.id, packet);
-    });
+    return send_packets(request, control.operation, covers,
+                        [&](const FrameBuffer& packet) { enter_from_queue(queue.id, packet); });
 }
 
 // Of requests after an error, those tell that want a completion in any case.

@@ -16,14 +16,14 @@ namespace {
 constexpr unsigned l2_at[] = {0x000, 0x080}, l2_source_at[] = {0x100, 0x140},
                    l3_at[] = {0x1c0, 0x260}, l4_at[] = {0x300, 0x340}, ipv4_at[] = {0x800, 0x840},
                    ipv6_destination_at[] = {0x880, 0x900}, ipv6_source_at[] = {0x980, 0xa00};
-constexpr unsigned source_at = 0x380, sound_at = 0x420, tcp_icmp_at = 0xbc0, tunnel_at = 0xc20,
-                   ipsec_at = 0xf00, metadata_at = 0xf60, registers_at = 0x1140, end_at = 0x12c0;
+constexpr unsigned source_at = 0x380, sound_at = 0x420, tunnel_at = 0xc20, ipsec_at = 0xf00,
+                   metadata_at = 0xf60, registers_at = 0x1140, end_at = 0x12c0;
 
 /// The destination's half of a link-layer header.
 namespace l2 {
 constexpr Field ethertype{0x30, 16}, fragment{0x43, 1}, l3_type{0x4a, 2}, l4_type{0x4c, 2},
-    first_vlan{0x4e, 2}, tci{0x50, 16}, l4_type_long{0x60, 4}, l2_ok{0x6b, 1}, l3_ok{0x6c, 1},
-    l4_ok{0x6d, 1}, second_vlan{0x6e, 2}, second_tci{0x70, 16};
+    first_vlan{0x4e, 2}, tci{0x50, 16}, l2_ok{0x6b, 1}, l3_ok{0x6c, 1}, l4_ok{0x6d, 1},
+    second_vlan{0x6e, 2}, second_tci{0x70, 16};
 } // namespace l2
 
 namespace l2_source {
@@ -33,7 +33,7 @@ constexpr Field l3_type{0x38, 2}, l4_type{0x3a, 2}, first_vlan{0x3c, 2}, fragmen
 namespace l3 {
 constexpr Field version{0x00, 4}, ihl{0x04, 4}, tos{0x08, 8}, ttl{0x10, 8}, protocol{0x18, 8},
     identification{0x20, 16}, fragment{0x30, 16}, total_length{0x40, 16}, checksum{0x50, 16},
-    flow_label{0x6c, 20}, packet_length{0x80, 16}, payload_length{0x90, 16};
+    flow_label{0x6c, 20}, payload_length{0x90, 16};
 } // namespace l3
 
 namespace l4 {
@@ -83,7 +83,6 @@ void put_link(Image image, const std::uint8_t* packet, const Headers& layers, un
     set(image, l2::second_vlan.in(at), static_cast<unsigned>(layers.second_vlan));
     if (layers.first_vlan != VlanTag::none) set(image, l2::tci.in(at), load16(mac + 14));
     if (layers.second_vlan != VlanTag::none) set(image, l2::second_tci.in(at), load16(mac + 18));
-    set(image, l2::l4_type_long.in(at), l4_type);
     set(image, l2::l2_ok.in(at), layers.l2_ok);
     set(image, l2::l3_ok.in(at), layers.l3_ok);
     set(image, l2::l4_ok.in(at), layers.l4_ok);
@@ -102,7 +101,6 @@ void put_ipv4(Image image, const std::uint8_t* header, unsigned which) {
     set(image, l3::identification.in(at), load16(header + 4));
     set(image, l3::fragment.in(at), load16(header + 6));
     set(image, l3::total_length.in(at), load16(header + 2));
-    set(image, l3::packet_length.in(at), load16(header + 2));
     set(image, l3::checksum.in(at), load16(header + 10));
     std::copy_n(header + 12, 8, octets_at(image, ipv4_at[which]));
 }
@@ -140,7 +138,6 @@ void put_transport(Image image, const std::uint8_t* packet, const Headers& layer
     case TransportHeader::tcp:
         set(image, l4::data_offset.in(at), header[12] >> 4);
         set(image, l4::tcp_flags.in(at), load16(header + 12) & 0x1ff);
-        std::copy_n(header + 4, 8, octets_at(image, tcp_icmp_at));
         [[fallthrough]];
     case TransportHeader::udp:
         set(image, l4::ports.in(at), load32(header));

@@ -26,27 +26,14 @@ import unittest
 from collections.abc import Iterator
 from pathlib import Path
 
-SKIPPED = 77
+from own_namespace import enter_empty_namespace, run
+
 SIMULATOR, LOOPBACK = (os.path.abspath(path) for path in sys.argv[1:3])
 TOPOLOGY = Path(__file__).resolve().parent / "topologies" / "complete.conf"
 ETH_P_ALL = 3
 SOL_PACKET, PACKET_AUXDATA, PACKET_IGNORE_OUTGOING, PACKET_VNET_HDR = 263, 8, 23, 15
 FAR = bytes.fromhex("020000000001")
 NEAR = bytes.fromhex("020000000002")
-
-
-def run(*command: str) -> None:
-    subprocess.run(command, check=True)
-
-
-def enter_namespace() -> None:
-    if os.geteuid() != 0:
-        print("skipped: needs root, for a network namespace")
-        sys.exit(SKIPPED)
-    if os.environ.get("MLX5SIM_INSIDE") is None:
-        os.environ["MLX5SIM_INSIDE"] = "1"
-        os.execvp("unshare", ["unshare", "--net", sys.executable, *sys.argv])
-    run("ip", "link", "set", "lo", "up")
 
 
 class Namespace:
@@ -514,5 +501,5 @@ def right_udp(frame: bytes) -> bytes:
 
 
 if __name__ == "__main__":
-    enter_namespace()
+    enter_empty_namespace()
     unittest.main(argv=[sys.argv[0], *(f"TestPackets.{case}" for case in sys.argv[3:])])

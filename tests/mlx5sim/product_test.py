@@ -21,7 +21,8 @@ import unittest
 from pathlib import Path
 from typing import Any
 
-SKIPPED = 77
+from own_namespace import enter_empty_namespace, run
+
 CORES = f"0-{(os.cpu_count() or 1) - 1}"
 LCORES = f"0@{CORES},1@{CORES}"
 SIMULATOR, SALLYPORT, SHELL = (os.path.abspath(path) for path in sys.argv[1:4])
@@ -70,19 +71,9 @@ mac = 02:02:{high:02x}:{low:02x}:00:01
 """
 
 
-def run(*command: str) -> None:
-    subprocess.run(command, check=True)
-
-
 def enter_namespace() -> None:
     """A new network namespace with the interfaces that stand for the uplinks' netdevs."""
-    if os.geteuid() != 0:
-        print("skipped: needs root, for a network namespace")
-        sys.exit(SKIPPED)
-    if os.environ.get("MLX5SIM_INSIDE") is None:
-        os.environ["MLX5SIM_INSIDE"] = "1"
-        os.execvp("unshare", ["unshare", "--net", sys.executable, *sys.argv])
-    run("ip", "link", "set", "lo", "up")
+    enter_empty_namespace()
     for port in ("simp0", "simp1"):
         run("ip", "link", "add", port, "mtu", "1600", "type", "veth", "peer", "name",
             f"{port}-far", "mtu", "1600")
