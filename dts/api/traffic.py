@@ -14,6 +14,10 @@ from typing import Protocol
 from framework.process import TIME_SCALE, CommandError, Running, wait_until
 from framework.stack import Stack
 
+#: The bound within which traffic must flow again after a lost carrier, for a process that shares
+#: two cores with its peers and the measurement itself.
+OUTAGE_MS = 500 * TIME_SCALE
+
 
 class Station(Protocol):
     """Anything with an address in a network stack of its own."""

