@@ -229,7 +229,7 @@ class TestUnderTraffic:
 def pair(request: pytest.FixtureRequest) -> Iterator[ProtectedPair]:
     # What waits in the queues of the old uplink when the new one is used already comes later than
     # what follows it: by more than 64 packets on a busy machine.
-    with ProtectedPair(ipv6=request.param == "ipv6", window=1024) as pair:
+    with ProtectedPair(ipv6=request.param == "ipv6", window=4096) as pair:
         pair.start()
         for end in pair.ends:
             wait_until(lambda h=end.hypervisor: all(
