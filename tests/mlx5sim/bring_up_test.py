@@ -63,12 +63,12 @@ class TestBringUp(ProductTest):
         self.refuses("no-vfs", "pf0vf0 is wanted, and p0 (0000:03:00.0) has 0 VFs",
                      f"run 'echo 1 > {command}'")
         self.refuses("one-vf", "pf0vf1 is wanted, and p0 (0000:03:00.0) has 1 VFs",
-                     f"run 'echo 2 > {command}' after 'echo 0' to the same file", tenants=2)
+                     f"run 'echo 2 > {command}' after 'echo 0' to the same file", tenants=2, pfs=1)
         self.refuses("vfs-not-allowed", "pf0vf1 is wanted, and p0 (0000:03:00.0) has 1 VFs",
                      "run 'mlxconfig -d 0000:03:00.0 set SRIOV_EN=1 NUM_OF_VFS=2' and power-cycle "
-                     "the host, which allows 1 VFs now", tenants=2)
+                     "the host, which allows 1 VFs now", tenants=2, pfs=1)
         self.refuses("many-vfs", "DPDK ports are needed, with one for each VF of either uplink",
-                     "build DPDK with -Dmax_ethports=", tenants=16, vms=16)
+                     "build DPDK with -Dmax_ethports=", tenants=32, vms=32)
 
     def test_driver(self) -> None:
         """What only the driver knows."""
