@@ -131,12 +131,18 @@ class Process:
 
     def do(self, command: str) -> str:
         """A command of the shell; its output."""
-        return subprocess.run([SHELL, "--socket", str(self.folder / "shell"), *command.split()],
-                              check=True, capture_output=True, text=True).stdout
+        return self.run_shell(command.split())
 
     def do_all(self, commands: list[str]) -> None:
-        subprocess.run([SHELL, "--socket", str(self.folder / "shell"), "--script", "-"], check=True,
-                       input="\n".join(commands) + "\n", capture_output=True, text=True)
+        self.run_shell(["--script", "-"], "\n".join(commands) + "\n")
+
+    def run_shell(self, words: list[str], script: str = "") -> str:
+        try:
+            return subprocess.run([SHELL, "--socket", str(self.folder / "shell"), *words],
+                                  check=True, input=script, capture_output=True, text=True).stdout
+        except subprocess.CalledProcessError as error:
+            error.add_note(error.stderr)
+            raise
 
     def command(self, text: str) -> str:
         """To the card. Returns its answer when it is done."""
@@ -164,6 +170,8 @@ class Process:
 
 
 class ProductTest(unittest.TestCase):
+    process_class = Process
+
     def start(self, topology: str, tenants: int = 1, settings: str = "", vms: int = 8,
               pfs: int = 2, allowed: str = "0000:00:00.0") -> Process:
         """@param settings: of further sections of the configuration
@@ -172,7 +180,7 @@ class ProductTest(unittest.TestCase):
         @param allowed: EAL's option -a"""
         folder = tempfile.TemporaryDirectory(prefix="mlx5sim-")
         self.addCleanup(folder.cleanup)
-        process = Process(Path(folder.name), topology, tenants, settings, vms, pfs, allowed)
+        process = self.process_class(Path(folder.name), topology, tenants, settings, vms, pfs, allowed)
         self.addCleanup(process.process.kill)
         return process
 
