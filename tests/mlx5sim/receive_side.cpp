@@ -93,7 +93,8 @@ bool deliver_to_tir(std::uint32_t tir, Frame frame, const Received& about) {
     as.metadata = about.metadata;
     as.user_index = queue->options.user_index;
     as.timestamp = now();
-    FrameBuffer written(frame.begin(), frame.end());
+    thread_local FrameBuffer written;
+    written.assign(frame.begin(), frame.end());
     if (queue->options.strips_vlan) as.vlan = strip_tag(written);
     if (as.vlan) layers = layers_of(written);
     auto entry = completion_of(written, layers, as);
