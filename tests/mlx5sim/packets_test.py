@@ -336,6 +336,20 @@ class TestPackets(unittest.TestCase):
         self.assertEqual([len(frame) for frame in wire.take(len(sizes))], list(sizes))
         program.stop()
 
+    def test_removed(self) -> None:
+        """Of a card that is gone nothing moves, whatever the program does; it ends in order."""
+        program = self.start("forward", "p0", "pf0vf0")
+        program.wait_for("^forwards")
+        wire, vm = self.wire.open(self), self.vm.open(self)
+        wire.send(udp(100))
+        self.assertEqual(vm.take(1), [udp(100)])
+        program.command("remove-device")
+        for one, other in ((wire, vm), (vm, wire)):
+            one.send(udp(101))
+            self.assertEqual(other.take(1, 0.5), [])
+        # EIO
+        self.assertIn("Failed to query devx q counter set - rc 5", program.stop())
+
     def test_interface_comes_and_goes(self) -> None:
         attach = {"p0": "wire", "pf0vf0": "vm", OTHER: "late"}
         program = self.start("forward", OTHER, "pf0vf0", attach=attach)
