@@ -4,17 +4,29 @@
 # 14), in a root that is made below FOLDER once and used again; and the process under the real mlx5
 # driver on a simulated card (docs/mlx5sim.md), of which FOLDER/mlx5sim.xml tells. All sanitized.
 #
-#   sudo ./tests/debian13.sh FOLDER       FOLDER/root, FOLDER/build-sanitize; JUnit report FOLDER/report.xml
+#   sudo ./tests/debian13.sh FOLDER [unit|mlx5sim]   FOLDER/root, FOLDER/build-sanitize; JUnit reports
+#                                                    FOLDER/report.xml and FOLDER/mlx5sim.xml
 #
-# Exit status 3: the root cannot be made here (the reason is printed); 1: a failure.
+# With a word, that suite alone. Exit status 3: the root cannot be made here (the reason is printed);
+# 1: a failure.
 set -euo pipefail
 
-folder=${1:?usage: debian13.sh FOLDER}
+usage="usage: debian13.sh FOLDER [unit|mlx5sim]"
+folder=${1:?$usage}
+case ${2:-} in
+"") suites=(unit mlx5sim) ;;
+unit | mlx5sim) suites=("$2") ;;
+*)
+    echo "$usage" >&2
+    exit 2
+    ;;
+esac
 source=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 targets=(app/sallyport tests/unit/datapath/datapath_test tests/unit/ipsec/ipsec_test
     tests/unit/eswitch/hardware_path_test app/sallyport-shell dts/tools/packet_mutator
     tests/mlx5sim/mlx5sim.so tests/mlx5sim/mlx5sim_lifecycle tests/mlx5sim/mlx5sim_loopback
-    tests/mlx5sim/mlx5sim_verdicts tests/mlx5sim/mlx5sim_capture)
+    tests/mlx5sim/mlx5sim_verdicts tests/mlx5sim/mlx5sim_capture
+    tests/mlx5sim/librte_unknown_mlx5.so)
 tests=(datapath ipsec hardware_path)
 # All of it with AddressSanitizer and UndefinedBehaviorSanitizer.
 export DEBIAN13_BUILD=build-sanitize
@@ -29,13 +41,20 @@ in_root() { "$source/tests/debian13_root.sh" run "$folder" "$@"; }
 export ASAN_OPTIONS=verify_asan_link_order=0:abort_on_error=1:detect_leaks=1
 export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1:suppressions=/src/tests/ubsan.supp
 export LSAN_OPTIONS=suppressions=/src/tests/lsan.supp:print_suppressions=0
-rm -f "$build/meson-logs/testlog.junit.xml"
 status=0
-in_root meson test -C /build --no-rebuild --print-errorlogs --num-processes 2 "${tests[@]}" ||
-    status=1
-# Sallyport under the real mlx5 driver on a simulated card.
-in_root meson test -C /build --no-rebuild --print-errorlogs --num-processes 1 --suite mlx5sim \
-    --logbase mlx5sim || status=1
-cp "$build/meson-logs/testlog.junit.xml" "$folder/report.xml"
-cp "$build/meson-logs/mlx5sim.junit.xml" "$folder/mlx5sim.xml"
+# suite REPORT [options of meson test]
+suite() {
+    local report=$1
+    shift
+    rm -f "$folder/$report.xml" "$build/meson-logs/$report.junit.xml"
+    in_root meson test -C /build --no-rebuild --print-errorlogs --logbase "$report" "$@" || status=1
+    cp "$build/meson-logs/$report.junit.xml" "$folder/$report.xml"
+}
+for suite in "${suites[@]}"; do
+    case $suite in
+    unit) suite report --num-processes 2 "${tests[@]}" ;;
+    # Sallyport under the real mlx5 driver on a simulated card.
+    mlx5sim) suite mlx5sim --num-processes 1 --suite mlx5sim ;;
+    esac
+done
 exit $status

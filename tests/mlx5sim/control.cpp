@@ -3,17 +3,21 @@
 
 #include "device.h"
 #include "devx.h"
+#include "eswitch.h"
 #include "faults.h"
 #include "netdev.h"
 #include "objects.h"
 #include "report.h"
 #include "topology.h"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <charconv>
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -33,9 +37,6 @@ namespace {
 
 /// Of a command, behind the verb.
 using Words = std::vector<std::string>;
-/// What is wrong with it; empty: done.
-using Answer = std::string;
-
 std::optional<unsigned> number_in(const std::string& word) {
     unsigned number = 0;
     const char* const end = word.data() + word.size();
@@ -61,14 +62,18 @@ std::optional<Extent> extent_in(const Words& words, std::size_t at) {
     return Extent{*count, *nth};
 }
 
+const Port* port_named(const std::string& name) {
+    const auto& ports = topology()->ports;
+    const auto found = std::ranges::find(ports, name, &Port::phys_port_name);
+    return found == ports.end() ? nullptr : &*found;
+}
+
 Answer set_link(const Words& words) {
-    if (words.size() == 2 && (words[1] == "up" || words[1] == "down"))
-        for (const Port& port : topology()->ports)
-            if (port.phys_port_name == words[0]) {
-                netdevs().set_carrier(port, words[1] == "up");
-                return {};
-            }
-    return "expected a port, and up or down";
+    const Port* const port = words.size() == 2 ? port_named(words[0]) : nullptr;
+    if (port == nullptr || (words[1] != "up" && words[1] != "down"))
+        return "expected a port, and up or down";
+    netdevs().set_carrier(*port, words[1] == "up");
+    return {};
 }
 
 Answer fail_entries(const Words& words) {
@@ -118,16 +123,56 @@ Answer hold_counters(const Words& words) {
 }
 
 Answer break_queue(const Words& words) {
-    if (!words.empty()) return "expected nothing more";
     const std::lock_guard guard(card_lock());
-    faults().queues.order(1);
+    if (words.empty() || words == Words{"table"})
+        faults().table_queues.order(1);
+    else if (words == Words{"send"})
+        faults().send_queues.order(1);
+    else if (words == Words{"receive"})
+        faults().receive_queues.order(1);
+    else
+        return "expected 'table', 'send', 'receive' or nothing, which is the first";
     return {};
 }
 
-Answer remove_device(const Words& words) {
+Answer remove(const Words& words) {
     if (!words.empty()) return "expected nothing more";
-    announce_removal();
+    remove_device();
     return {};
+}
+
+std::optional<std::vector<std::uint8_t>> octets_in(const std::string& digits) {
+    if (digits.size() % 2 != 0) return std::nullopt;
+    std::vector<std::uint8_t> octets(digits.size() / 2);
+    for (std::size_t i = 0; i < octets.size(); ++i) {
+        const char* const start = digits.data() + 2 * i;
+        const auto [stop, error] = std::from_chars(start, start + 2, octets[i], 16);
+        if (error != std::errc{} || stop != start + 2) return std::nullopt;
+    }
+    return octets;
+}
+
+std::chrono::nanoseconds processor_time() {
+    timespec time{};
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+    return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
+}
+
+// In parts, so that what else is asked of the card has its turn.
+Answer measure(const Words& words) {
+    constexpr unsigned part = 256;
+    const Port* const port = words.size() == 3 ? port_named(words[0]) : nullptr;
+    const auto count = port != nullptr ? number_in(words[1]) : std::nullopt;
+    const auto frame = count ? octets_in(words[2]) : std::nullopt;
+    if (!frame || *count == 0)
+        return "expected a port, how often, and a frame in hexadecimal digits";
+    const auto begin = processor_time();
+    for (unsigned done = 0; done < *count; done += part) {
+        const std::lock_guard guard(card_lock());
+        for (unsigned i = done; i < std::min(*count, done + part); ++i)
+            enter_from_outside(*port, *frame);
+    }
+    return Answer::telling(std::to_string((processor_time() - begin).count() / *count) + " ns");
 }
 
 using Verb = Answer (*)(const Words&);
@@ -135,27 +180,30 @@ using Verb = Answer (*)(const Words&);
 const std::map<std::string, Verb>& verbs() {
     static const auto* const table = new std::map<std::string, Verb>{
         {"link", set_link},
+        {"measure", measure},
         {"fail-entries", fail_entries},
         {"refuse-command", refuse_command},
         {"completions", set_completions},
         {"hold-counters", hold_counters},
         {"break-queue", break_queue},
-        {"remove-device", remove_device},
+        {"remove-device", remove},
     };
     return *table;
 }
 
-void answer(int socket, const Answer& wrong, const sockaddr_un& to, socklen_t size) {
-    if (!wrong.empty()) say("control: %s", wrong.c_str());
+void send_answer(int socket, const Answer& answer, const sockaddr_un& to, socklen_t size) {
+    if (!answer.wrong.empty()) say("control: %s", answer.wrong.c_str());
     // A sender without an address of its own wants no answer.
     if (size <= offsetof(sockaddr_un, sun_path)) return;
-    const std::string text = wrong.empty() ? "ok" : "error: " + wrong;
+    const std::string text = !answer.wrong.empty() ? "error: " + answer.wrong
+                             : answer.told.empty() ? "ok"
+                                                   : "ok: " + answer.told;
     ::sendto(socket, text.data(), text.size(), MSG_DONTWAIT | MSG_NOSIGNAL,
              reinterpret_cast<const sockaddr*>(&to), size);
 }
 
 void listen_on(int socket) {
-    std::array<char, 256> command{};
+    std::array<char, 4096> command{};
     for (;;) {
         sockaddr_un from{};
         socklen_t from_size = sizeof from;
@@ -163,8 +211,8 @@ void listen_on(int socket) {
                                         reinterpret_cast<sockaddr*>(&from), &from_size);
         if (size < 0 && errno != EINTR) return;
         if (size > 0)
-            answer(socket, execute_command({command.data(), static_cast<std::size_t>(size)}), from,
-                   from_size);
+            send_answer(socket, execute_command({command.data(), static_cast<std::size_t>(size)}),
+                        from, from_size);
     }
 }
 
@@ -183,7 +231,7 @@ void listen_at(const char* path) {
 
 } // namespace
 
-std::string execute_command(const std::string& command) {
+Answer execute_command(const std::string& command) {
     trace("control: %s", command.c_str());
     std::istringstream stream(command);
     std::string verb;
@@ -193,16 +241,17 @@ std::string execute_command(const std::string& command) {
         words.push_back(word);
     const auto found = verbs().find(verb);
     if (found == verbs().end()) return "'" + command + "' is not a command";
-    const Answer wrong = found->second(words);
-    return wrong.empty() ? wrong : "'" + command + "': " + wrong;
+    Answer answer = found->second(words);
+    if (!answer.wrong.empty()) answer.wrong = "'" + command + "': " + answer.wrong;
+    return answer;
 }
 
 void start_control() {
     static std::once_flag once;
     std::call_once(once, [] {
         for (const std::string& fault : topology()->faults)
-            if (const std::string wrong = execute_command(fault); !wrong.empty())
-                refuse("the topology's fault %s", wrong.c_str());
+            if (const Answer answer = execute_command(fault); !answer.wrong.empty())
+                refuse("the topology's fault %s", answer.wrong.c_str());
         if (const char* const path = std::getenv("MLX5SIM_CONTROL")) listen_at(path);
     });
 }

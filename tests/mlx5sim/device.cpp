@@ -6,6 +6,8 @@
 #include "control.h"
 #include "engine.h"
 #include "export.h"
+#include "faults.h"
+#include "queues.h"
 #include "topology.h"
 #include "verbs_objects.h"
 #include "world.h"
@@ -131,8 +133,13 @@ Context& Context::of(ibv_context* context) {
     return **found;
 }
 
-void announce_removal() {
+void remove_device() {
     const std::lock_guard guard(card_lock());
+    faults().removed = true;
+    for (const auto& [id, queue] : SendQueue::all())
+        queue->set_state(QueueState::error);
+    for (const auto& [id, queue] : ReceiveQueue::all())
+        queue->set_state(QueueState::error);
     for (Context* const context : contexts())
         eventfd_write(context->verbs()->async_fd, 1);
 }
@@ -236,6 +243,26 @@ MLX5SIM_EXPORT int _mlx5dv_query_port(ibv_context*, std::uint32_t number, mlx5dv
 // Asked for by those who would have the driver's memory for rings that libmlx5 makes; we make none.
 MLX5SIM_EXPORT int mlx5dv_set_context_attr(ibv_context*, mlx5dv_set_ctx_attr_type, void*) {
     return 0;
+}
+
+// As libibverbs words them; drivers write them into their logs.
+MLX5SIM_EXPORT const char* ibv_port_state_str(ibv_port_state state) {
+    switch (state) {
+    case IBV_PORT_NOP:
+        return "no state change (NOP)";
+    case IBV_PORT_DOWN:
+        return "down";
+    case IBV_PORT_INIT:
+        return "init";
+    case IBV_PORT_ARMED:
+        return "armed";
+    case IBV_PORT_ACTIVE:
+        return "active";
+    case IBV_PORT_ACTIVE_DEFER:
+        return "active defer";
+    default:
+        return "unknown";
+    }
 }
 
 MLX5SIM_EXPORT int ibv_get_async_event(ibv_context* context, ibv_async_event* event) {

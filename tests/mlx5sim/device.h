@@ -28,7 +28,7 @@ ibv_device* the_device();
 /// A completion queue that was made by verbs: its memory is ours.
 struct VerbsCompletionQueue;
 
-/// Says on every open context that the device is gone.
-void announce_removal();
+/// The card is gone, and says so on every open context.
+void remove_device();
 
 } // namespace mlx5sim

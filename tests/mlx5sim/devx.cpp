@@ -27,7 +27,6 @@ enum Opcode : std::uint16_t {
     query_q_counter = 0x773,
     alloc_pd = 0x800,
     alloc_transport_domain = 0x816,
-    query_lag = 0x842,
     create_tir = 0x900,
     modify_tir = 0x901,
     create_sq = 0x904,
@@ -43,7 +42,6 @@ enum Opcode : std::uint16_t {
     alloc_flow_counter = 0x939,
     query_flow_counter = 0x93b,
     modify_flow_table = 0x93c,
-    alloc_packet_reformat = 0x93d,
     create_general_object = 0xa00,
     modify_general_object = 0xa01,
     query_general_object = 0xa02,
@@ -77,8 +75,6 @@ const char* opcode_name(std::uint16_t opcode) {
         return "ALLOC_PD";
     case alloc_transport_domain:
         return "ALLOC_TRANSPORT_DOMAIN";
-    case query_lag:
-        return "QUERY_LAG";
     case create_tir:
         return "CREATE_TIR";
     case modify_tir:
@@ -109,8 +105,6 @@ const char* opcode_name(std::uint16_t opcode) {
         return "QUERY_FLOW_COUNTER";
     case modify_flow_table:
         return "MODIFY_FLOW_TABLE";
-    case alloc_packet_reformat:
-        return "ALLOC_PACKET_REFORMAT_CONTEXT";
     case create_general_object:
         return "CREATE_GENERAL_OBJECT";
     case modify_general_object:
@@ -170,15 +164,16 @@ std::unique_ptr<Object> plain(const char* kind) {
 std::unique_ptr<Object> make_flow_table(const std::uint8_t* in) {
     auto table = std::make_unique<FlowTable>(next_number());
     table->type = static_cast<std::uint8_t>(get(in, flow_table::type));
-    table->level = static_cast<std::uint8_t>(get(in, flow_table::level));
     return table;
 }
 
 std::unique_ptr<Object> make_flow_entry(const Command& command) {
     const std::uint8_t* const in = command.input.data();
-    auto entry = std::make_unique<FlowEntry>(next_number());
-    entry->table = get32(in, flow_entry::table_id);
-    entry->action = static_cast<std::uint16_t>(get(in, flow_entry::action));
+    constexpr std::uint64_t forward = 1U << 2;
+    if (const auto action = get(in, flow_entry::action); action != forward)
+        refuse("SET_FLOW_TABLE_ENTRY: the actions 0x%x are not simulated",
+               static_cast<unsigned>(action));
+    auto entry = std::make_unique<FlowEntry>(next_number(), get32(in, flow_entry::table_id));
     const unsigned size = get(in, flow_entry::extended) != 0 ? 128 : 64;
     for (unsigned i = 0; i < get32(in, flow_entry::destinations); ++i) {
         const unsigned at = flow_entry::first_destination + i * size;
@@ -198,14 +193,14 @@ std::unique_ptr<Object> make_rule_table(const std::uint8_t* in) {
     auto table = std::make_unique<RuleTable>(numbers.take());
     table->type = static_cast<std::uint8_t>(get(in, rtc::table_type));
     table->format_0 = static_cast<std::uint8_t>(get(in, rtc::ste_format_0));
+    if (table->format_0 != format_8_words && table->format_0 != format_11_words)
+        refuse("CREATE_GENERAL_OBJECT RTC: the format %u of entries is not simulated",
+               table->format_0);
     table->definer = get32(in, rtc::definer_0);
     table->action_base = get32(in, rtc::stc_base);
     table->miss_table = get32(in, rtc::miss_table);
     table->update_mode = static_cast<std::uint8_t>(get(in, rtc::update_index_mode));
     table->access_mode = static_cast<std::uint8_t>(get(in, rtc::access_index_mode));
-    table->reparse = static_cast<std::uint8_t>(get(in, rtc::reparse_mode));
-    table->log_size = get32(in, rtc::log_hash_size);
-    table->log_depth = get32(in, rtc::log_depth);
     table->hold_entries(get32(in, rtc::ste_base), get32(in, rtc::ste_offset));
     if (const Definer* const definer = Definer::find(table->definer))
         MatchFields::check(*definer, table->is_jumbo());
@@ -262,14 +257,6 @@ std::unique_ptr<Object> make_counters(const std::uint8_t* in) {
     return std::make_unique<Counters>(numbers.take(std::max(size, 4U)), size);
 }
 
-std::unique_ptr<Object> make_reformat(const std::uint8_t* in) {
-    auto made = std::make_unique<PacketReformat>(next_number());
-    made->type = static_cast<std::uint8_t>(get(in, reformat::type));
-    const std::uint8_t* const data = octets_at(in, reformat::data);
-    made->data.assign(data, data + get(in, reformat::size));
-    return made;
-}
-
 std::unique_ptr<Object> make_general_object(const Command& command) {
     const std::uint8_t* const in = command.input.data();
     switch (get(in, general_object::type)) {
@@ -323,8 +310,6 @@ std::unique_ptr<Object> make(const Command& command) {
         return make_flow_entry(command);
     case alloc_flow_counter:
         return make_counters(in);
-    case alloc_packet_reformat:
-        return make_reformat(in);
     case create_general_object:
         return make_general_object(command);
     default:
@@ -341,7 +326,6 @@ void set_action(Actions& actions, const Command& command) {
     Action& action = actions.list[offset];
     action.type = static_cast<std::uint8_t>(get(in, stc::action_type));
     action.offset = static_cast<std::uint8_t>(get(in, stc::action_offset));
-    action.reparse = static_cast<std::uint8_t>(get(in, stc::reparse_mode));
     std::copy_n(octets_at(in, stc::parameter), action.parameter.size(), action.parameter.begin());
     trace("STC %u+%u: action 0x%x", actions.id, offset, action.type);
 }
@@ -396,10 +380,12 @@ bool Command::asks_in_vain() const {
            && refuse_command(*this, bad_parameter);
 }
 
-// What firmware says that has run out of something.
-bool Command::is_refused() const {
+// What firmware says that has run out of something; the kernel alone answers for one that is gone.
+int Command::refusal() const {
     constexpr std::uint8_t no_resources = 0x0f;
-    return draw_refusal(name()) && refuse_command(*this, no_resources);
+    if (faults().removed) return errno = EIO;
+    if (draw_refusal(name()) && refuse_command(*this, no_resources)) return EREMOTEIO;
+    return 0;
 }
 
 bool is_command(const std::string& name) {
@@ -415,7 +401,7 @@ bool is_command(const std::string& name) {
 }
 
 std::unique_ptr<Object> create_object(const Command& command) {
-    if (command.is_refused()) return nullptr;
+    if (command.refusal() != 0) return nullptr;
     auto object = make(command);
     set(command.output.data(), command::created_id, object->id);
     trace("%s: %s %u", command.name().c_str(), object->kind(), object->id);
@@ -423,7 +409,7 @@ std::unique_ptr<Object> create_object(const Command& command) {
 }
 
 int modify_object(Object& object, const Command& command) {
-    if (command.is_refused()) return EREMOTEIO;
+    if (const int refusal = command.refusal(); refusal != 0) return refusal;
     trace("%s: %s %u", command.name().c_str(), object.kind(), object.id);
     const std::uint8_t* const in = command.input.data();
     switch (command.opcode()) {
@@ -454,7 +440,7 @@ int modify_object(Object& object, const Command& command) {
 }
 
 int query_object(Object& object, const Command& command) {
-    if (command.is_refused()) return EREMOTEIO;
+    if (const int refusal = command.refusal(); refusal != 0) return refusal;
     trace("%s: %s %u", command.name().c_str(), object.kind(), object.id);
     switch (command.opcode()) {
     case query_q_counter:
@@ -466,7 +452,7 @@ int query_object(Object& object, const Command& command) {
 }
 
 int general_command(const Command& command) {
-    if (command.is_refused()) return EREMOTEIO;
+    if (const int refusal = command.refusal(); refusal != 0) return refusal;
     trace("%s", command.name().c_str());
     switch (command.opcode()) {
     case query_hca_cap:
@@ -475,8 +461,6 @@ int general_command(const Command& command) {
         return 0;
     case query_nic_vport_context:
         set(command.output.data(), vport_context::system_image_guid, topology()->switch_id);
-        return 0;
-    case query_lag:
         return 0;
     default:
         refuse("%s is not simulated", command.name().c_str());

@@ -20,8 +20,9 @@ struct Command {
     std::string name() const;
     /// Whether it asks for capabilities that the card has not.
     bool asks_in_vain() const;
-    /// As the faults want it: with status and syndrome in the answer, and EREMOTEIO in errno.
-    bool is_refused() const;
+    /// As the faults want it, in errno too: EREMOTEIO with status and syndrome in the answer, EIO
+    /// where the card is gone; 0: not at all.
+    int refusal() const;
 };
 
 /// Whether it is the name() of a command that has one.

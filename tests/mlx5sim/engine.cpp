@@ -121,7 +121,8 @@ void do_aso(const SendQueue& queue, const Control& control) {
 }
 
 Syndrome do_send(const SendQueue& queue, const Control& control) {
-    std::vector<std::uint8_t> request(control.segments * std::size_t{16});
+    thread_local std::vector<std::uint8_t> request;
+    request.resize(control.segments * std::size_t{16});
     queue.copy(control.index, 0, request.data(), request.size());
     return send_packets(request, control.operation, covers,
                         [&](const FrameBuffer& packet) { enter_from_queue(queue.id, packet); });
@@ -141,13 +142,26 @@ bool is_held(const Control& control) {
            && control.modifier == counter_access_operation;
 }
 
+bool is_broken(const Control& control) {
+    switch (control.operation) {
+    case operation_table_access:
+        return faults().table_queues.draw();
+    case operation_send:
+    case operation_segment:
+    case operation_many_packets:
+        return faults().send_queues.draw();
+    default:
+        return false;
+    }
+}
+
 /// Does one request. False: there is none that can be done, or its completion has no room.
 bool do_request(SendQueue& queue) {
     if (queue.in_error) return flush_request(queue);
     if (!queue.ready || queue.posted() == queue.consumed() || !queue.can_complete()) return false;
     const Control control(queue, queue.consumed());
     if (is_held(control)) return false;
-    if (control.operation == operation_table_access && faults().queues.draw()) {
+    if (is_broken(control)) {
         queue.consume(control.units());
         queue.fail(control.index, control.operation, Syndrome::operation);
         return true;

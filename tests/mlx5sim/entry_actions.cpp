@@ -48,6 +48,15 @@ constexpr std::uint8_t aso_meter = 2;
 constexpr std::size_t counter_word = 0, hit_word = 4, single_word = 5, double_word = 6,
                       last_word = 7;
 enum Place : std::size_t { place_counter, place_hit, place_single, place_double, place_last };
+/// Where the data of an action in this place begins: its STC says so too.
+constexpr std::array<std::uint8_t, 5> first_word{counter_word, hit_word, single_word, double_word,
+                                                 last_word};
+
+void check_place(const Action& action, Place place) {
+    if (action.offset != first_word[place])
+        refuse("the action 0x%x with its data in word %u of an entry is not simulated", action.type,
+               action.offset);
+}
 
 std::span<const std::uint8_t> arguments_at(std::uint32_t base, std::uint32_t offset,
                                            std::size_t size) {
@@ -111,6 +120,7 @@ void Execution::count(const Action& action) {
     if (action.type == nop) return;
     if (action.type != counter)
         refuse("the action 0x%x in a counter's place is not simulated", action.type);
+    check_place(action, place_counter);
     const std::uint32_t bulk = get32(action.parameter.data(), id);
     const std::uint32_t offset = word(counter_word);
     Counters* const counters = Counters::find(bulk);
@@ -126,6 +136,7 @@ void Execution::modify_one(std::span<const std::uint8_t, 8> action, std::uint32_
 
 void Execution::change(const Action& action, Place place) {
     if (action.type == nop) return;
+    check_place(action, place);
     changed_ = true;
     switch (action.type) {
     case tag:
@@ -158,8 +169,10 @@ void Execution::change_list(const Action& action) {
     if (pattern == nullptr) refuse("there is no header modification %u", number);
     const auto values = arguments_at(get32(action.parameter.data(), second_id), word(last_word),
                                      8 * pattern->actions.size());
+    bool changed = false;
     for (std::size_t i = 0; i < pattern->actions.size(); ++i)
-        modify_one(pattern->actions[i], load32(values.data() + 8 * i + 4));
+        changed |= modify(packet_, pattern->actions[i], load32(values.data() + 8 * i + 4));
+    if (changed) packet_.parse();
 }
 
 void Execution::insert(const Action& action) {

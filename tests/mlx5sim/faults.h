@@ -29,8 +29,11 @@ class Fault {
 struct Faults {
     /// Entries that the driver writes into tables.
     Fault entries;
-    /// Queues for tables: each comes to a stop with an error at its next request.
-    Fault queues;
+    /// Queues that come to a stop with an error: at a request for a table, at one to send a packet,
+    /// at a packet that is received.
+    Fault table_queues, send_queues, receive_queues;
+    /// The card is not there any more.
+    bool removed = false;
     /// Between the end of a request and its completion.
     std::chrono::milliseconds completion_delay{0};
     /// Completions that a queue gives at once, and no more for a millisecond.
@@ -45,7 +48,7 @@ struct Faults {
 
 Faults& faults();
 
-/// @param command as the trace names it: "ALLOC_PD", "CREATE_GENERAL_OBJECT STC"
+/// @param command as the trace names it: "CREATE_CQ", "CREATE_GENERAL_OBJECT STC"
 void order_refusal(const std::string& command, unsigned count, unsigned nth);
 bool draw_refusal(const std::string& command);
 

@@ -62,7 +62,8 @@ class TestFaults(ProductTest):
         for command in ("nonsense", "link p7 down", "link p0", "fail-entries", "fail-entries two",
                         "fail-entries 1 at 0", "refuse-command NONSENSE 1", "refuse-command 1",
                         "refuse-command CREATE_GENERAL_OBJECT 1", "completions", "completions few 0",
-                        "hold-counters", "break-queue now", "remove-device p0"):
+                        "hold-counters", "break-queue now", "remove-device p0", "measure p0 1",
+                        "measure p0 0 00", "measure p0 1 0g", "measure p7 1 00"):
             self.assertRegex(process.command(command), "^error: '" + command, command)
         self.assertEqual(process.command("fail-entries 0"), "ok")
         for command, status in (("fail-entries 0", 0), ("nonsense", 1)):

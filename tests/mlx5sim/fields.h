@@ -85,16 +85,15 @@ constexpr unsigned body = 0x80;
 } // namespace general_object
 
 namespace flow_table {
-constexpr Field type{0x80, 8}, table_id{0xa8, 24};
+constexpr Field type{0x80, 8};
 constexpr unsigned context = 0xc0;
-constexpr Field miss_action = Field{0x04, 4}.in(context), level = Field{0x08, 8}.in(context),
-                rtc_valid = Field{0x10, 1}.in(context), miss_id = Field{0x28, 24}.in(context),
+constexpr Field miss_action = Field{0x04, 4}.in(context), miss_id = Field{0x28, 24}.in(context),
                 rtc_0 = Field{0xc0, 32}.in(context), rtc_1 = Field{0xe0, 32}.in(context);
 constexpr Field modify_select{0x70, 16};
 } // namespace flow_table
 
 namespace flow_entry {
-constexpr Field table_type{0x80, 8}, table_id{0xa8, 24};
+constexpr Field table_id{0xa8, 24};
 constexpr unsigned context = 0x200;
 constexpr Field action = Field{0x70, 16}.in(context), extended = Field{0x80, 1}.in(context),
                 destinations = Field{0x88, 24}.in(context);
@@ -105,21 +104,16 @@ constexpr Field destination_type{0x00, 8}, destination_id{0x08, 24}, owner_valid
 
 namespace rtc {
 constexpr unsigned base = general_object::body;
-constexpr Field update_index_mode = Field{0x80, 2}.in(base), reparse_mode = Field{0x82, 2}.in(base),
-                match_stes = Field{0x84, 4}.in(base), access_index_mode = Field{0xa9, 3}.in(base),
-                hash_definers = Field{0xac, 4}.in(base), update_method = Field{0xb0, 1}.in(base),
-                log_depth = Field{0xb3, 5}.in(base), log_hash_size = Field{0xb8, 8}.in(base),
-                ste_format_0 = Field{0xc0, 8}.in(base), table_type = Field{0xc8, 8}.in(base),
-                ste_format_1 = Field{0xd0, 8}.in(base), definer_0 = Field{0xe0, 32}.in(base),
+constexpr Field update_index_mode = Field{0x80, 2}.in(base),
+                access_index_mode = Field{0xa9, 3}.in(base), ste_format_0 = Field{0xc0, 8}.in(base),
+                table_type = Field{0xc8, 8}.in(base), definer_0 = Field{0xe0, 32}.in(base),
                 stc_base = Field{0x100, 32}.in(base), ste_base = Field{0x120, 32}.in(base),
-                ste_offset = Field{0x140, 32}.in(base), miss_table = Field{0x168, 24}.in(base),
-                definer_1 = Field{0x180, 32}.in(base);
+                ste_offset = Field{0x140, 32}.in(base), miss_table = Field{0x168, 24}.in(base);
 } // namespace rtc
 
 namespace stc {
 constexpr unsigned base = general_object::body;
-constexpr Field reparse_mode = Field{0x86, 2}.in(base), table_type = Field{0x88, 8}.in(base),
-                action_offset = Field{0x90, 8}.in(base), action_type = Field{0x98, 8}.in(base);
+constexpr Field action_offset = Field{0x90, 8}.in(base), action_type = Field{0x98, 8}.in(base);
 /// 16 octets whose meaning is the action's.
 constexpr unsigned parameter = base + 0x100;
 } // namespace stc
@@ -193,12 +187,6 @@ constexpr Field rqn{0x08, 24};
 namespace flow_counter {
 constexpr Field log_bulk{0x73, 5}, bulk{0x78, 8};
 } // namespace flow_counter
-
-namespace reformat {
-constexpr unsigned context = 0xe0;
-constexpr Field type = Field{0x00, 8}.in(context), size = Field{0x16, 10}.in(context);
-constexpr unsigned data = context + 0x30;
-} // namespace reformat
 
 namespace vport_context {
 constexpr unsigned context = 0x80;

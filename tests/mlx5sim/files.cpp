@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The C library's functions that take a path: those of the card's files below /sys are led to our
-// tree, all others go on as they came.
+// The C library's functions that take a path: those of the card's files below /sys, and of the
+// kernel's where the topology has another one, are led to our tree; all others go on as they came.
 
 // With it, each function of the C library and its twin of 64 bits would be one.
 #undef _FILE_OFFSET_BITS

@@ -3,7 +3,9 @@
 
 #include "caller.h"
 #include "export.h"
+#include "faults.h"
 #include "netlink.h"
+#include "objects.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -70,6 +72,11 @@ Netdevs& netdevs() {
 namespace {
 
 constexpr unsigned link_speed = 100000;
+
+bool is_removed() {
+    const std::lock_guard guard(card_lock());
+    return faults().removed;
+}
 
 int fail(int error) {
     errno = error;
@@ -166,7 +173,7 @@ MLX5SIM_EXPORT int ioctl(int socket, unsigned long request, ...) noexcept {
         return MLX5SIM_NEXT(ioctl)(socket, request, argument);
     auto& answer = *static_cast<ifreq*>(argument);
     const Port* const port = topology()->find_interface(answer.ifr_name);
-    if (port == nullptr) return fail(ENODEV);
+    if (port == nullptr || is_removed()) return fail(ENODEV);
     return interface_request(request, *port, answer);
 }
 

@@ -292,6 +292,66 @@ Message link_message(const nlmsghdr& request, const Port& port) {
     return message;
 }
 
+std::string route_message(std::uint16_t type) {
+    switch (type) {
+    case RTM_DELLINK:
+        return "RTM_DELLINK";
+    case RTM_SETLINK:
+        return "RTM_SETLINK";
+    case RTM_NEWNEIGH:
+        return "RTM_NEWNEIGH";
+    case RTM_DELNEIGH:
+        return "RTM_DELNEIGH";
+    default:
+        return "the route message " + std::to_string(type);
+    }
+}
+
+/// What the only attribute in @p octets holds, if it is of @p type.
+std::span<const std::uint8_t> only_attribute(std::span<const std::uint8_t> octets,
+                                             std::uint16_t type) {
+    nlattr attribute{};
+    if (octets.size() < sizeof attribute) return {};
+    std::memcpy(&attribute, octets.data(), sizeof attribute);
+    if ((attribute.nla_type & NLA_TYPE_MASK) != type || attribute.nla_len < NLA_HDRLEN
+        || ((std::size_t{attribute.nla_len} + NLA_ALIGNTO - 1) & ~std::size_t{NLA_ALIGNTO - 1})
+               != octets.size())
+        return {};
+    return octets.subspan(NLA_HDRLEN, attribute.nla_len - NLA_HDRLEN);
+}
+
+/// Whether all that is asked for is the MAC address of a VF of that uplink.
+bool sets_mac_of_vf(const Port& uplink, std::span<const std::uint8_t> attributes) {
+    const auto mac = only_attribute(
+        only_attribute(only_attribute(attributes, IFLA_VFINFO_LIST), IFLA_VF_INFO), IFLA_VF_MAC);
+    ifla_vf_mac wanted{};
+    if (mac.size() != sizeof wanted) return false;
+    std::memcpy(&wanted, mac.data(), sizeof wanted);
+    return uplink.is_uplink() && wanted.vf < topology()->vfs[uplink.pf];
+}
+
+// Packets that are not for an interface come to it whether it asks for them or not, and the VF's
+// address is its guest's, whom we are not. Other changes the driver has no need of.
+void change_link(const Channel& channel, const nlmsghdr& request) {
+    constexpr unsigned understood = IFF_PROMISC | IFF_ALLMULTI;
+    const auto& info = *static_cast<const ifinfomsg*>(NLMSG_DATA(&request));
+    const Port* const port = topology()->find_ifindex(info.ifi_index);
+    const auto* const start = reinterpret_cast<const std::uint8_t*>(&request);
+    const std::span attributes(start + NLMSG_SPACE(sizeof info), start + request.nlmsg_len);
+    const bool is_flags =
+        attributes.empty() && info.ifi_change != 0 && (info.ifi_change & ~understood) == 0;
+    if (port == nullptr
+        || !(is_flags || (info.ifi_change == 0 && sets_mac_of_vf(*port, attributes))))
+        refuse("netlink: RTM_NEWLINK of interface %d that changes the flags 0x%x and has %zu "
+               "octets of attributes is not simulated",
+               info.ifi_index, info.ifi_change, attributes.size());
+    if (is_flags) {
+        const unsigned kept = netdevs().state(*port).flags & ~info.ifi_change;
+        netdevs().set_flags(*port, kept | (info.ifi_flags & info.ifi_change));
+    }
+    acknowledge(channel, request);
+}
+
 void answer_route(const Channel& channel, const nlmsghdr& request) {
     switch (request.nlmsg_type) {
     case RTM_GETLINK: {
@@ -304,13 +364,9 @@ void answer_route(const Channel& channel, const nlmsghdr& request) {
     case RTM_GETNEIGH:
         return finish_dump(channel, request);
     case RTM_NEWLINK:
-    case RTM_SETLINK:
-    case RTM_DELLINK:
-    case RTM_NEWNEIGH:
-    case RTM_DELNEIGH:
-        return acknowledge(channel, request);
+        return change_link(channel, request);
     default:
-        refuse("netlink: route message %u is not simulated", request.nlmsg_type);
+        refuse("netlink: %s is not simulated", route_message(request.nlmsg_type).c_str());
     }
 }
 

@@ -43,6 +43,9 @@ class Packet {
     static constexpr std::size_t registers = 12;
 
     explicit Packet(std::span<const std::uint8_t> octets);
+    Packet(const Packet&) = delete;
+    Packet& operator=(const Packet&) = delete;
+    ~Packet();
 
     std::span<std::uint8_t> octets() { return {buffer_.data() + start_, buffer_.size() - start_}; }
     std::span<const std::uint8_t> octets() const {

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
@@ -110,7 +111,7 @@ std::unique_ptr<PacketSocket> PacketSocket::open(const std::string& interface, i
 
 void PacketSocket::refuse_frame(const char* why) {
     // The first says enough.
-    if (refused_++ == 0) say("%s: %s", interface_.c_str(), why);
+    if (!std::exchange(has_refused_, true)) say("%s: %s", interface_.c_str(), why);
 }
 
 unsigned PacketSocket::receive(const Sink& sink) {
@@ -160,10 +161,9 @@ void PacketSocket::flush() {
             done += static_cast<unsigned>(sent);
             continue;
         }
+        // What an interface cannot take that is down or has no room is lost, as on a wire.
         if (errno == EMSGSIZE)
             refuse_frame("a frame is dropped that is longer than the interface's MTU allows");
-        else
-            ++refused_;
         ++done;
     }
     waiting_count_ = 0;

@@ -34,9 +34,6 @@ class PacketSocket {
     void send(std::span<const std::uint8_t> frame, std::size_t least);
     void flush();
 
-    /// Frames that the interface did not take, or that came as nobody can understand.
-    std::uint64_t refused() const { return refused_; }
-
   private:
     PacketSocket(int socket, unsigned ifindex, std::string interface);
     void refuse_frame(const char* why);
@@ -46,7 +43,7 @@ class PacketSocket {
     std::string interface_;
     std::array<FrameBuffer, burst> waiting_;
     unsigned waiting_count_ = 0;
-    std::uint64_t refused_ = 0;
+    bool has_refused_ = false;
 };
 
 } // namespace mlx5sim

@@ -2,15 +2,15 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Frames through the real mlx5 driver's burst functions, into and out of the simulated card.
 
-    packets_test.py SIMULATOR LOOPBACK CASE
+    packets_test.py SIMULATOR LOOPBACK TOPOLOGY CASE
 
-CASE is a test of TestPackets. The card's ports are attached to ends of veth pairs; the other ends
-are in network namespaces of their own, "wire" and "vm". Needs root; exit status 77 without it.
+TOPOLOGY is "complete" or "single-port", CASE a test of TestPackets. The card's ports are attached to
+ends of veth pairs; the other ends are in network namespaces of their own, "wire" and "vm". Needs
+root; exit status 77 without it.
 """
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import os
 import re
@@ -26,175 +26,30 @@ import unittest
 from collections.abc import Iterator
 from pathlib import Path
 
+from frames import (FAR, NEAR, check_ipv4, check_transport, is_of_a_kernel, payload, right_udp,
+                    tagged, udp)
 from own_namespace import enter_empty_namespace, run
+from wires import Namespace, Wire
 
 SIMULATOR, LOOPBACK = (os.path.abspath(path) for path in sys.argv[1:3])
-TOPOLOGY = Path(__file__).resolve().parent / "topologies" / "complete.conf"
-ETH_P_ALL = 3
-SOL_PACKET, PACKET_AUXDATA, PACKET_IGNORE_OUTGOING, PACKET_VNET_HDR = 263, 8, 23, 15
-FAR = bytes.fromhex("020000000001")
-NEAR = bytes.fromhex("020000000002")
-
-
-class Namespace:
-    """One that lives as long as a process that sleeps in it."""
-
-    def __init__(self) -> None:
-        self.sleeper = subprocess.Popen(["unshare", "--net", "sleep", "600"],
-                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        ours = os.readlink("/proc/self/ns/net")
-        while os.readlink(self.path) == ours:
-            time.sleep(0.01)
-
-    @property
-    def path(self) -> str:
-        return f"/proc/{self.sleeper.pid}/ns/net"
-
-    def run(self, *command: str) -> None:
-        run("nsenter", f"--net={self.path}", *command)
-
-    def start(self, *command: str, **options) -> subprocess.Popen:
-        return subprocess.Popen(["nsenter", f"--net={self.path}", *command], text=True, **options)
-
-    def close(self) -> None:
-        self.sleeper.kill()
-        self.sleeper.wait()
-
-
-class Wire:
-    """A veth pair: one end for the card, the other in a namespace of its own."""
-
-    def __init__(self, name: str, namespace: Namespace) -> None:
-        self.name, self.far, self.namespace = name, f"{name}-far", namespace
-        run("ip", "link", "add", name, "mtu", "9100", "type", "veth", "peer", "name", self.far,
-            "mtu", "9100", "netns", str(self.namespace.sleeper.pid))
-        # Else the kernel has words of its own for an interface that comes up.
-        self.namespace.run("ip", "link", "set", self.far, "addrgenmode", "none")
-        run("ip", "link", "set", name, "addrgenmode", "none")
-        run("ip", "link", "set", name, "up")
-        self.namespace.run("ip", "link", "set", self.far, "up")
-
-    def open(self, test: unittest.TestCase) -> Frames:
-        """A socket on the far end, until the test is over."""
-        home = os.open("/proc/self/ns/net", os.O_RDONLY)
-        there = os.open(self.namespace.path, os.O_RDONLY)
-        libc_setns(there)
-        try:
-            frames = Frames(self.far)
-            test.addCleanup(frames.socket.close)
-            return frames
-        finally:
-            libc_setns(home)
-            os.close(there)
-            os.close(home)
-
-    def close(self) -> None:
-        subprocess.run(["ip", "link", "del", self.name], stderr=subprocess.DEVNULL, check=False)
-
-
-def libc_setns(descriptor: int) -> None:
-    import ctypes
-    if ctypes.CDLL(None, use_errno=True).setns(descriptor, 0) != 0:
-        raise OSError(ctypes.get_errno(), "setns")
-
-
-class Frames:
-    """Sends frames as they are, and takes those that come."""
-
-    def __init__(self, interface: str) -> None:
-        self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
-        self.socket.setsockopt(SOL_PACKET, PACKET_IGNORE_OUTGOING, 1)
-        self.socket.setsockopt(SOL_PACKET, PACKET_AUXDATA, 1)
-        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8 << 20)
-        self.socket.bind((interface, 0))
-
-    def send(self, frame: bytes) -> None:
-        self.socket.send(frame)
-
-    def send_partial(self, frame: bytes, start: int, offset: int) -> None:
-        """Leaves the checksum at @p offset behind @p start to whoever carries the frame."""
-        self.socket.setsockopt(SOL_PACKET, PACKET_VNET_HDR, 1)
-        self.socket.send(struct.pack("=BBHHHH", 1, 0, 0, 0, start, offset) + frame)
-        self.socket.setsockopt(SOL_PACKET, PACKET_VNET_HDR, 0)
-
-    def take(self, count: int, seconds: float = 10) -> list[bytes]:
-        """The next frames, as many as are expected; those that have come when the time is over."""
-        taken: list[bytes] = []
-        deadline = time.monotonic() + seconds
-        while len(taken) < count:
-            self.socket.settimeout(max(deadline - time.monotonic(), 0.001))
-            try:
-                frame, about, _, _ = self.socket.recvmsg(65536, 256)
-            except TimeoutError:
-                break
-            except OSError as error:
-                # Said once, of an interface that went down.
-                if error.errno != errno.ENETDOWN:
-                    raise
-                continue
-            if not is_of_a_kernel(frame):
-                taken.append(with_tag(frame, about))
-        return taken
-
-
-def is_of_a_kernel(frame: bytes) -> bool:
-    """IPv6's multicasts of an interface that comes up, which no test sends."""
-    return frame.startswith(b"\x33\x33")
-
-
-def with_tag(frame: bytes, about: list) -> bytes:
-    for level, kind, data in about:
-        if (level, kind) == (SOL_PACKET, PACKET_AUXDATA):
-            status, _, _, _, _, tag, protocol = struct.unpack("=IIIHHHH", data)
-            if status & 0x10:
-                return frame[:12] + struct.pack("!HH", protocol, tag) + frame[12:]
-    return frame
-
-
-def checksum(data: bytes) -> int:
-    if len(data) % 2:
-        data += b"\0"
-    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
-    while total > 0xffff:
-        total = (total & 0xffff) + (total >> 16)
-    return ~total & 0xffff
-
-
-def payload(size: int, first: int = 0) -> bytes:
-    return bytes((first + i) % 251 for i in range(size))
-
-
-def udp(size: int, source: int = 5000, right: bool = True, partial: bool = False) -> bytes:
-    """A frame of @p size octets."""
-    data = payload(size - 42)
-    length = 8 + len(data)
-    addresses = bytes([192, 0, 2, 1, 192, 0, 2, 2])
-    pseudo = addresses + struct.pack("!HH", 17, length)
-    header = struct.pack("!HHHH", source, 5001, length, 0)
-    field = ~checksum(pseudo) & 0xffff if partial else checksum(pseudo + header + data)
-    header = struct.pack("!HHHH", source, 5001, length, field if right else field ^ 0x5555)
-    ip = struct.pack("!BBHHHBBH", 0x45, 0, 20 + length, 7, 0, 64, 17, 0) + addresses
-    ip = ip[:10] + struct.pack("!H", checksum(ip)) + ip[12:]
-    return NEAR + FAR + b"\x08\x00" + ip + header + data
-
-
-def tagged(frame: bytes, *tags: int) -> bytes:
-    for tag in tags:
-        frame = frame[:12] + struct.pack("!HH", 0x8100, tag) + frame[12:]
-    return frame
+TOPOLOGY = sys.argv[3]
+TOPOLOGY_FILE = Path(__file__).resolve().parent / "topologies" / f"{TOPOLOGY}.conf"
+# What the driver makes ports of, and a port of the card that is neither wire nor VM, with DPDK's id.
+REPRESENTORS, OTHER, OTHER_ID = {"complete": ("pf[0-1]vf[0-1]", "p1", 1),
+                                 "single-port": ("vf[0-2]", "pf0vf2", 3)}[TOPOLOGY]
 
 
 class Program:
     """The loopback program on a card whose ports are attached."""
 
     def __init__(self, attach: dict[str, str], *command: str, inline: bool = False) -> None:
-        argument = "dv_flow_en=2,representor=pf[0-1]vf[0-1]"
+        argument = f"dv_flow_en=2,representor={REPRESENTORS}"
         if inline:
             argument += ",txqs_min_inline=0"
         self.folder = tempfile.TemporaryDirectory(prefix="mlx5sim-")
         self.control = f"{self.folder.name}/control"
         self.log_file = Path(self.folder.name) / "log"
-        environment = {**os.environ, "LD_PRELOAD": SIMULATOR, "MLX5SIM_TOPOLOGY": str(TOPOLOGY),
+        environment = {**os.environ, "LD_PRELOAD": SIMULATOR, "MLX5SIM_TOPOLOGY": str(TOPOLOGY_FILE),
                        "MLX5SIM_CONTROL": self.control,
                        "MLX5SIM_ATTACH": ",".join(f"{port}={name}"
                                                   for port, name in attach.items())}
@@ -216,8 +71,14 @@ class Program:
         return found
 
     def command(self, text: str) -> None:
+        """To the card, which has done it when this returns."""
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+            sender.bind("")
+            sender.settimeout(30)
             sender.sendto(text.encode(), self.control)
+            answer = sender.recv(4096).decode()
+        if answer != "ok":
+            raise AssertionError(answer)
 
     def stop(self) -> str:
         """What it said. It must have given back all of the card."""
@@ -447,59 +308,81 @@ class TestPackets(unittest.TestCase):
             self.assertEqual(wire.take(1), [udp(101)])
         program.stop()
 
-    def test_interface_comes_and_goes(self) -> None:
-        attach = {"p0": "wire", "pf0vf0": "vm", "p1": "late"}
-        program = self.start("forward", "p1", "pf0vf0", attach=attach)
+    def test_send_queue_in_error(self) -> None:
+        self.recovers("send")
+
+    def test_receive_queue_in_error(self) -> None:
+        """By the scalar function: the vectorised one waits until its completion queue has come round
+        (mlx5_rx_err_handle() looks at the completion before the one that it waits for)."""
+        self.recovers("receive", "scatter")
+
+    def recovers(self, which: str, *options: str) -> None:
+        """The driver sets up a queue anew that the card has stopped with an error, and goes on."""
+        program = self.start("forward", "p0", "pf0vf0", *options)
         program.wait_for("^forwards")
-        self.assertIn("p1 has no link: the interface late that it is attached to: No such device",
+        wire, vm = self.wire.open(self), self.vm.open(self)
+        program.command(f"break-queue {which}")
+        wire.send(udp(100))
+        self.assertEqual(vm.take(1, 0.5), [], "nobody was in error")
+        deadline = time.monotonic() + 10
+        while not vm.take(1, 0.3):
+            self.assertLess(time.monotonic(), deadline, program.log())
+            wire.send(udp(100))
+        sizes = range(101, 200)
+        for size in sizes:
+            wire.send(udp(size))
+            vm.send(udp(size))
+        self.assertEqual([len(frame) for frame in vm.take(len(sizes))], list(sizes))
+        self.assertEqual([len(frame) for frame in wire.take(len(sizes))], list(sizes))
+        program.stop()
+
+    def test_removed(self) -> None:
+        """Of a card that is gone nothing moves, whatever the program does; it ends in order."""
+        program = self.start("forward", "p0", "pf0vf0")
+        program.wait_for("^forwards")
+        wire, vm = self.wire.open(self), self.vm.open(self)
+        wire.send(udp(100))
+        self.assertEqual(vm.take(1), [udp(100)])
+        program.command("remove-device")
+        for one, other in ((wire, vm), (vm, wire)):
+            one.send(udp(101))
+            self.assertEqual(other.take(1, 0.5), [])
+        # EIO
+        self.assertIn("Failed to query devx q counter set - rc 5", program.stop())
+
+    def test_interface_comes_and_goes(self) -> None:
+        attach = {"p0": "wire", "pf0vf0": "vm", OTHER: "late"}
+        program = self.start("forward", OTHER, "pf0vf0", attach=attach)
+        program.wait_for("^forwards")
+        self.assertIn(f"{OTHER} has no link: the interface late that it is attached to: No such device",
                       program.log())
         for _ in range(2):
-            told = program.log().count("port 1 link")
+            told = program.log().count(f"port {OTHER_ID} link")
             late = self.make_wire("late")
-            program.wait_for(f"(?s)(port 1 link.*){{{told}}}port 1 link up")
+            program.wait_for(f"(?s)(port {OTHER_ID} link.*){{{told}}}"
+                             f"port {OTHER_ID} link up")
             far, vm = late.open(self), self.vm.open(self)
             far.send(udp(300))
             self.assertEqual(vm.take(1), [udp(300)])
-            told = program.log().count("port 1 link")
+            told = program.log().count(f"port {OTHER_ID} link")
             late.close()
-            program.wait_for(f"(?s)(port 1 link.*){{{told}}}port 1 link down")
+            program.wait_for(f"(?s)(port {OTHER_ID} link.*){{{told}}}"
+                             f"port {OTHER_ID} link down")
         program.stop()
 
     def test_rate(self) -> None:
-        """One veth pair between the uplinks. How fast it is depends on the machine."""
+        """One veth pair between two ports. How fast it is depends on the machine."""
         run("ip", "link", "add", "one", "type", "veth", "peer", "name", "other")
         self.addCleanup(run, "ip", "link", "del", "one")
         for end in ("one", "other"):
             run("ip", "link", "set", end, "addrgenmode", "none", "up")
-        program = self.start("rate", "p0", "p1", attach={"p0": "one", "p1": "other"})
+        program = self.start("rate", "p0", OTHER, attach={"p0": "one", OTHER: "other"})
         found = program.wait_for("^sent ([0-9]+) received ([0-9]+) in .*$", 120)
         print(found.group(0))
         self.assertEqual((found.group(1), found.group(2)), ("200000", "200000"))
         self.assertEqual(program.process.wait(60), 0, program.log())
 
 
-def check_ipv4(header: bytes) -> None:
-    if checksum(header) != 0:
-        raise AssertionError(f"the checksum of the IPv4 header {header.hex()} is wrong")
-
-
-def check_transport(addresses: bytes, protocol: int, segment: bytes) -> None:
-    if checksum(addresses + struct.pack("!HH", protocol, len(segment)) + segment) != 0:
-        raise AssertionError(f"the checksum of {segment[:20].hex()}... is wrong")
-
-
-def right_udp(frame: bytes) -> bytes:
-    """The payload of a frame whose checksums are right."""
-    version = frame[14] >> 4
-    start = 34 if version == 4 else 54
-    addresses = frame[26:34] if version == 4 else frame[22:54]
-    if version == 4:
-        check_ipv4(frame[14:34])
-    size, = struct.unpack_from("!H", frame, start + 4)
-    check_transport(addresses, 17, frame[start:start + size])
-    return frame[start + 8:start + size]
-
-
 if __name__ == "__main__":
     enter_empty_namespace()
-    unittest.main(argv=[sys.argv[0], *(f"TestPackets.{case}" for case in sys.argv[3:])])
+    unittest.main(argv=[sys.argv[0], *(f"TestPackets.{case}" for case in sys.argv[4:])])

@@ -186,6 +186,15 @@ Delivery ReceiveQueue::deliver(std::span<const std::uint8_t> packet,
     return result;
 }
 
+Delivery ReceiveQueue::fail(std::span<std::uint8_t, CompletionQueue::entry_size> entry) {
+    CompletionQueue* const queue = CompletionQueue::find(ring_.cqn);
+    if (!ready || queue == nullptr) return Delivery::queue_not_ready;
+    entry[syndrome_at] = static_cast<std::uint8_t>(Syndrome::protection);
+    finish(*queue, entry, 0, Completion::receive_error);
+    set_state(QueueState::error);
+    return Delivery::protected_memory;
+}
+
 void ReceiveQueue::set_state(QueueState state) {
     ready = state == QueueState::ready;
     if (state == QueueState::reset) consumed_ = 0;

@@ -152,6 +152,9 @@ class ReceiveQueue : public Indexed<ReceiveQueue> {
     Delivery deliver(std::span<const std::uint8_t> packet,
                      std::span<std::uint8_t, CompletionQueue::entry_size> entry);
 
+    /// Completes the next buffers with an error that stops the queue.
+    Delivery fail(std::span<std::uint8_t, CompletionQueue::entry_size> entry);
+
     void set_state(QueueState state);
     /// Whether the card would write or read there when the next packets come.
     bool uses(const std::uint8_t* start, std::size_t size) const;

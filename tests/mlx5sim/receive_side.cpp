@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "receive_side.h"
 
+#include "faults.h"
 #include "offloads.h"
 #include "queues.h"
 #include "receive_completion.h"
@@ -92,12 +93,14 @@ bool deliver_to_tir(std::uint32_t tir, Frame frame, const Received& about) {
     as.metadata = about.metadata;
     as.user_index = queue->options.user_index;
     as.timestamp = now();
-    FrameBuffer written(frame.begin(), frame.end());
+    thread_local FrameBuffer written;
+    written.assign(frame.begin(), frame.end());
     if (queue->options.strips_vlan) as.vlan = strip_tag(written);
     if (as.vlan) layers = layers_of(written);
     auto entry = completion_of(written, layers, as);
     if (queue->options.appends_fcs) append_fcs(written);
-    const Delivery delivery = queue->deliver(written, entry);
+    const Delivery delivery =
+        faults().receive_queues.draw() ? queue->fail(entry) : queue->deliver(written, entry);
     trace("receive queue %u: %zu octets, hash 0x%x, tag 0x%x: %d", queue->id, written.size(),
           as.hash.value, as.flow_tag, static_cast<int>(delivery));
     return count(delivery, *queue);

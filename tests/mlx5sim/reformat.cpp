@@ -15,16 +15,25 @@ namespace mlx5sim {
 
 namespace {
 
-/// CRC-16 over 0x100b, the highest bit first, from zero.
-std::uint16_t crc16(std::span<const std::uint8_t> octets) {
+/// What each first octet does to the rest.
+constexpr auto crc16_table = [] {
     constexpr unsigned polynomial = 0x100b;
-    unsigned crc = 0;
-    for (const std::uint8_t octet : octets) {
-        crc ^= static_cast<unsigned>(octet) << 8;
+    std::array<std::uint16_t, 256> table{};
+    for (unsigned octet = 0; octet < table.size(); ++octet) {
+        unsigned crc = octet << 8;
         for (int bit = 0; bit < 8; ++bit)
             crc = (crc & 0x8000) != 0 ? crc << 1 ^ polynomial : crc << 1;
+        table[octet] = static_cast<std::uint16_t>(crc);
     }
-    return static_cast<std::uint16_t>(crc);
+    return table;
+}();
+
+/// CRC-16 over 0x100b, the highest bit first, from zero.
+std::uint16_t crc16(std::span<const std::uint8_t> octets) {
+    std::uint16_t crc = 0;
+    for (const std::uint8_t octet : octets)
+        crc = static_cast<std::uint16_t>(crc << 8 ^ crc16_table[(crc >> 8) ^ octet]);
+    return crc;
 }
 
 /// Destination and source of 16 octets each, the protocol, both ports.

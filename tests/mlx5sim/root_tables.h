@@ -8,19 +8,32 @@
 
 #include <array>
 #include <cstdint>
+#include <span>
+#include <unordered_map>
 #include <vector>
 
 #include <infiniband/mlx5dv.h>
 
 namespace mlx5sim {
 
+struct RootFlow;
+
 struct RootMatcher : Counted {
-    RootMatcher() : Counted("root matcher") {}
-    mlx5dv_flow_table_type table{};
-    std::uint16_t priority = 0;
-    std::vector<std::uint8_t> mask;
+    RootMatcher(mlx5dv_flow_table_type in, std::uint16_t at, std::vector<std::uint8_t> asked);
+    ~RootMatcher() override;
+
+    /// What its words are in @p fields under the mask, as flows are found by.
+    std::size_t hash(std::span<const std::uint8_t> fields) const;
+    /// Whether a packet of those fields has the value of @p flow.
+    bool matches(std::span<const std::uint8_t> fields, const RootFlow& flow) const;
+
+    const mlx5dv_flow_table_type table;
+    const std::uint16_t priority;
+    const std::vector<std::uint8_t> mask;
     /// Those octets of the mask, in words of 32 bits, that are not zero.
-    std::vector<std::size_t> words;
+    const std::vector<std::size_t> words;
+    /// By the hash of their values.
+    std::unordered_multimap<std::size_t, const RootFlow*> flows;
 };
 
 /// As the manual's set, add and copy actions are.
@@ -34,11 +47,14 @@ struct RootAction : Counted {
 };
 
 struct RootFlow : Counted {
-    RootFlow() : Counted("root flow") {}
+    RootFlow(RootMatcher& by, std::vector<std::uint8_t> wanted);
+    ~RootFlow() override;
     ibv_flow verbs{};
-    const RootMatcher* matcher = nullptr;
-    std::vector<std::uint8_t> value;
+    RootMatcher& matcher;
+    const std::vector<std::uint8_t> value;
     std::vector<mlx5dv_flow_action_attr> actions;
+    /// Counts all that were made.
+    const std::uint64_t number;
 };
 
 /// A flow table's number by which rules of later tables come back to a root table.

@@ -25,7 +25,27 @@ std::unordered_map<std::uint32_t, RuleTable*>& tables_by_range() {
     return *instance;
 }
 
+std::unordered_map<std::uint32_t, const FlowEntry*>& entries_by_table() {
+    static auto* const instance = new std::unordered_map<std::uint32_t, const FlowEntry*>;
+    return *instance;
+}
+
 } // namespace
+
+FlowEntry::FlowEntry(std::uint32_t number, std::uint32_t in)
+    : Object("flow table entry", number), table(in) {
+    if (!entries_by_table().emplace(table, this).second)
+        refuse("SET_FLOW_TABLE_ENTRY: a second entry of flow table %u is not simulated", table);
+}
+
+FlowEntry::~FlowEntry() {
+    entries_by_table().erase(table);
+}
+
+const FlowEntry* FlowEntry::of_table(std::uint32_t id) {
+    const auto found = entries_by_table().find(id);
+    return found == entries_by_table().end() ? nullptr : found->second;
+}
 
 void RuleTable::hold_entries(std::uint32_t range, std::uint32_t first) {
     entries = range;

@@ -28,7 +28,6 @@ enum class TableType : std::uint8_t {
 struct FlowTable : Indexed<FlowTable> {
     explicit FlowTable(std::uint32_t number) : Indexed("flow table", number) {}
     std::uint8_t type = 0;
-    std::uint8_t level = 0;
     /// 0: the default of the table's type; 1: the table miss_id.
     std::uint8_t miss_action = 0;
     std::uint32_t miss_id = 0;
@@ -48,10 +47,12 @@ struct Destination {
 };
 
 /// An entry that the firmware writes itself, into the tables of the default misses.
-struct FlowEntry : Indexed<FlowEntry> {
-    explicit FlowEntry(std::uint32_t number) : Indexed("flow table entry", number) {}
-    std::uint32_t table = 0;
-    std::uint16_t action = 0;
+struct FlowEntry : Object {
+    FlowEntry(std::uint32_t number, std::uint32_t in);
+    ~FlowEntry() override;
+    /// Null: the table has none.
+    static const FlowEntry* of_table(std::uint32_t id);
+    const std::uint32_t table;
     std::vector<Destination> destinations;
 };
 
@@ -68,7 +69,6 @@ struct Action {
     std::uint8_t type = 0;
     /// The word of the entry where its data stands.
     std::uint8_t offset = 0;
-    std::uint8_t reparse = 0;
     std::array<std::uint8_t, 16> parameter{};
 };
 
@@ -113,12 +113,6 @@ struct Meters : Indexed<Meters> {
     std::vector<Meter> list;
 };
 
-struct PacketReformat : Indexed<PacketReformat> {
-    explicit PacketReformat(std::uint32_t number) : Indexed("packet reformat", number) {}
-    std::uint8_t type = 0;
-    std::vector<std::uint8_t> data;
-};
-
 /// One entry of a rule table.
 struct Entry {
     std::array<std::uint32_t, 5> actions{};
@@ -141,9 +135,6 @@ struct RuleTable : Indexed<RuleTable> {
     std::uint32_t miss_table = 0;
     std::uint8_t update_mode = 0;
     std::uint8_t access_mode = 0;
-    std::uint8_t reparse = 0;
-    unsigned log_size = 0;
-    unsigned log_depth = 0;
 
     /// Entries by the tag that a packet must give. The mask is the definer's.
     std::unordered_map<std::array<std::uint8_t, 44>, Entry, TagHash> by_tag;
@@ -169,9 +160,8 @@ Range* find_range(std::uint32_t number) {
 /// The table whose entries lie in a range, by the range's number; null: none.
 RuleTable* table_of_entries(std::uint32_t range);
 
-/// Formats of entries.
-constexpr std::uint8_t format_8_words = 4, format_11_words = 5, format_range = 7,
-                       format_4_words_range = 8;
+/// Formats of entries. There are others, for ranges.
+constexpr std::uint8_t format_8_words = 4, format_11_words = 5;
 
 /// A request to a rule table: the WQE behind its control segment. False: the table takes it not.
 bool write_entry(std::uint32_t rtc, std::span<const std::uint8_t, 48> control,

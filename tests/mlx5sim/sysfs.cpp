@@ -12,6 +12,7 @@
 #include <sstream>
 #include <string_view>
 
+#include <sys/utsname.h>
 #include <unistd.h>
 
 namespace mlx5sim {
@@ -24,6 +25,13 @@ constexpr std::string_view pci_devices = "/sys/bus/pci/devices";
 constexpr std::string_view auxiliary_devices = "/sys/bus/auxiliary/devices";
 constexpr std::string_view rdma_devices = "/sys/class/infiniband";
 constexpr std::string_view netdevs = "/sys/class/net/";
+constexpr std::string_view kernel_release = "/proc/sys/kernel/osrelease";
+
+std::string kernel_options(const Host& host) {
+    utsname system{};
+    uname(&system);
+    return "/boot/config-" + (host.kernel.empty() ? system.release : host.kernel);
+}
 
 std::string hex(std::uint64_t value, int digits) {
     std::ostringstream text;
@@ -43,6 +51,7 @@ class Tree {
         add_rdma();
         add_netdevs();
         fs::create_directories(at(auxiliary_devices));
+        add_kernel();
     }
     Tree(const Tree&) = delete;
     Tree& operator=(const Tree&) = delete;
@@ -71,7 +80,7 @@ class Tree {
     static constexpr unsigned functions = 2;
 
     void add_pci() {
-        const std::string most_vfs = std::to_string(topology_.host.most_vfs);
+        const auto& most_vfs = topology_.host.most_vfs;
         const std::string& driver = topology_.host.kernel_driver;
         for (unsigned pf = 0; pf < functions; ++pf) {
             const fs::path device = at(pci_devices) / topology_.pci_of(pf);
@@ -80,11 +89,13 @@ class Tree {
             write(device / "subsystem_vendor", "0x15b3");
             write(device / "subsystem_device", "0x0016");
             write(device / "class", "0x020000");
-            write(device / "max_vfs", most_vfs);
+            write(device / "max_vfs", std::to_string(most_vfs.value_or(0)));
             write(device / "numa_node", "0");
             write(device / "resource", resources());
-            write(device / "sriov_totalvfs", most_vfs);
-            write(device / "sriov_numvfs", std::to_string(topology_.vfs[pf]));
+            if (most_vfs) {
+                write(device / "sriov_totalvfs", std::to_string(*most_vfs));
+                write(device / "sriov_numvfs", std::to_string(topology_.vfs[pf]));
+            }
             write(device / "uevent", "PCI_SLOT_NAME=" + topology_.pci_of(pf));
             if (driver.empty()) continue;
             write(root_ / "sys/bus/pci/drivers" / driver / "module", "");
@@ -114,6 +125,15 @@ class Tree {
         }
     }
 
+    void add_kernel() {
+        const Host& host = topology_.host;
+        if (!host.kernel.empty()) write(at(kernel_release), host.kernel);
+        std::string options;
+        for (const std::string& option : host.kernel_options)
+            options += option + '\n';
+        if (!options.empty()) write(at(kernel_options(host)), options);
+    }
+
     const Topology& topology_;
     const pid_t owner_;
     fs::path root_;
@@ -121,6 +141,12 @@ class Tree {
 
 bool is_below(std::string_view path, std::string_view folder) {
     return path.starts_with(folder) && (path.size() == folder.size() || path[folder.size()] == '/');
+}
+
+bool is_of_kernel(std::string_view path) {
+    const Host& host = topology()->host;
+    return (path == kernel_release && !host.kernel.empty())
+           || (path == kernel_options(host) && !host.kernel_options.empty());
 }
 
 bool is_of_card(std::string_view path) {
@@ -132,12 +158,16 @@ bool is_of_card(std::string_view path) {
     return topology()->find_interface(std::string(path.substr(0, path.find('/')))) != nullptr;
 }
 
+bool may_be_ours(std::string_view path) {
+    return path.starts_with("/sys/") || path.starts_with("/boot/config-") || path == kernel_release;
+}
+
 } // namespace
 
 std::string sysfs_path(const char* path) {
     // First of all: the topology is itself read from a file.
-    if (path == nullptr || std::strncmp(path, "/sys/", 5) != 0 || topology() == nullptr) return {};
-    if (!is_of_card(path)) return {};
+    if (path == nullptr || !may_be_ours(path) || topology() == nullptr) return {};
+    if (!is_of_card(path) && !is_of_kernel(path)) return {};
     static const Tree tree(*topology());
     return tree.at(path).string();
 }

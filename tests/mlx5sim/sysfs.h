@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The card's files below /sys, which stand in a temporary directory instead.
+// The card's files below /sys, and what the topology says of the kernel, which stand in a temporary
+// directory instead.
 #pragma once
 
 #include <string>

@@ -102,6 +102,13 @@ const std::map<std::string, Setter>& setters() {
         {"rdma_device",
          [](Draft& d, const Setting& s) { d.topology.host.rdma_device = s.truth(); }},
         {"most_vfs", [](Draft& d, const Setting& s) { d.topology.host.most_vfs = s.number(); }},
+        {"sriov",
+         [](Draft& d, const Setting& s) {
+             if (!s.truth()) d.topology.host.most_vfs.reset();
+         }},
+        {"kernel", [](Draft& d, const Setting& s) { d.topology.host.kernel = s.value; }},
+        {"kernel_option",
+         [](Draft& d, const Setting& s) { d.topology.host.kernel_options.push_back(s.value); }},
         {"representors",
          [](Draft& d, const Setting& s) { d.topology.host.representors = s.truth(); }},
         // For programs/devlink.

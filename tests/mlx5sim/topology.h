@@ -68,8 +68,12 @@ struct Host {
     /// To which the PFs are bound; empty: to none.
     std::string kernel_driver = "mlx5_core";
     bool rdma_device = true;
-    /// VFs that the firmware allows a PF.
-    unsigned most_vfs = 127;
+    /// VFs that the firmware allows a PF; none: it has no SR-IOV.
+    std::optional<unsigned> most_vfs = 127;
+    /// The kernel's release; empty: as it is.
+    std::string kernel;
+    /// Lines of its configuration; none: as it is.
+    std::vector<std::string> kernel_options;
     bool representors = true;
 };
 

@@ -146,14 +146,15 @@ void Request::finish(FrameBuffer& packet) {
 }
 
 Syndrome Request::send_one() {
-    FrameBuffer packet;
+    thread_local FrameBuffer packet;
+    packet.clear();
     const Syndrome wrong = take_all(packet);
     if (wrong == Syndrome::none) finish(packet);
     return wrong;
 }
 
 Syndrome Request::send_many() {
-    FrameBuffer packet;
+    thread_local FrameBuffer packet;
     while (at_ < octets_.size()) {
         packet.clear();
         if (const Syndrome wrong = take_data(packet); wrong != Syndrome::none) return wrong;

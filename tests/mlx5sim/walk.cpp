@@ -107,8 +107,7 @@ Verdict Walk::forward(const FlowEntry& entry) {
 
 Verdict Walk::miss(const FlowTable& table) {
     constexpr std::uint8_t by_default = 0, to_table = 1;
-    for (const auto& [id, entry] : FlowEntry::all())
-        if (entry->table == table.id) return forward(*entry);
+    if (const FlowEntry* const entry = FlowEntry::of_table(table.id)) return forward(*entry);
     if (table.miss_action == to_table) return from_table(table.miss_id);
     if (table.miss_action != by_default)
         refuse("flow table %u: the miss action %u is not simulated", table.id, table.miss_action);

@@ -2,6 +2,7 @@
 #include "world.h"
 
 #include "eswitch.h"
+#include "faults.h"
 #include "link_watch.h"
 #include "netdev.h"
 #include "objects.h"
@@ -27,7 +28,6 @@ namespace {
 struct Attachment {
     const Port* port = nullptr;
     std::unique_ptr<PacketSocket> socket;
-    WorldCounts counts;
 };
 
 class World {
@@ -36,7 +36,6 @@ class World {
     void send(const Port& port, std::span<const std::uint8_t> frame);
     unsigned poll();
     void wait(std::chrono::microseconds longest) const;
-    WorldCounts counts(const Port& port);
     /// Looks at the interface of this name anew; at all for an empty one.
     void look_at(const std::string& interface);
 
@@ -50,17 +49,21 @@ class World {
     int readable_ = epoll_create1(EPOLL_CLOEXEC);
 };
 
+bool carries(const Port& port) {
+    return !faults().removed && netdevs().has_link(port);
+}
+
 World::World() {
     for (const Port& port : topology()->ports)
-        attachments_.push_back({&port, nullptr, {}});
+        attachments_.push_back({&port, nullptr});
 }
 
 // Says what it finds only when that changes: the interface of a test may come and go often.
 void World::open(Attachment& attachment) {
     const std::string& name = attachment.port->attached_to;
-    const bool was_there = attachment.socket != nullptr;
-    if (was_there && attachment.socket->ifindex() == if_nametoindex(name.c_str())) return;
-    if (was_there) attachment.counts.refused += attachment.socket->refused();
+    if (attachment.socket != nullptr
+        && attachment.socket->ifindex() == if_nametoindex(name.c_str()))
+        return;
     int why = 0;
     attachment.socket.reset();
     attachment.socket = PacketSocket::open(name, why);
@@ -93,11 +96,7 @@ void World::look_at(const std::string& interface) {
 
 void World::send(const Port& port, std::span<const std::uint8_t> frame) {
     Attachment& attachment = of(port);
-    if (attachment.socket == nullptr || !netdevs().has_link(port)) {
-        ++attachment.counts.no_link;
-        return;
-    }
-    ++attachment.counts.out;
+    if (attachment.socket == nullptr || !carries(port)) return;
     // IEEE 802.3's least frame, less its FCS; between a card and its VMs nothing asks for it.
     constexpr std::size_t least = 60;
     attachment.socket->send(frame, port.is_uplink() ? least : 0);
@@ -105,9 +104,8 @@ void World::send(const Port& port, std::span<const std::uint8_t> frame) {
 
 unsigned World::receive(Attachment& attachment) {
     if (attachment.socket == nullptr) return 0;
-    const bool has_link = netdevs().has_link(*attachment.port);
+    const bool has_link = carries(*attachment.port);
     return attachment.socket->receive([&](FrameBuffer& frame) {
-        ++(has_link ? attachment.counts.in : attachment.counts.no_link);
         if (has_link) enter_from_outside(*attachment.port, frame);
     });
 }
@@ -128,13 +126,6 @@ void World::wait(std::chrono::microseconds longest) const {
     pollfd readable{readable_, POLLIN, 0};
     const timespec time{0, std::chrono::nanoseconds(longest).count()};
     ppoll(&readable, 1, &time, nullptr);
-}
-
-WorldCounts World::counts(const Port& port) {
-    const Attachment& attachment = of(port);
-    WorldCounts counts = attachment.counts;
-    if (attachment.socket != nullptr) counts.refused += attachment.socket->refused();
-    return counts;
 }
 
 World& world() {
@@ -164,10 +155,6 @@ unsigned poll_world() {
 
 void wait_for_world(std::chrono::microseconds longest) {
     world().wait(longest);
-}
-
-WorldCounts world_counts(const Port& port) {
-    return world().counts(port);
 }
 
 } // namespace mlx5sim

@@ -50,9 +50,14 @@ bool has_name(std::uint16_t port, const std::string& name) {
     std::array<char, RTE_ETH_NAME_MAX_LEN> device{};
     check(rte_eth_dev_get_name_by_port(port, device.data()), "name", port);
     const std::string whole = device.data();
-    const std::string ending = name.front() == 'p' && name[1] == 'f' ? "_c0" + name : "_" + name;
-    return whole.size() > ending.size()
-           && whole.compare(whole.size() - ending.size(), ending.size(), ending) == 0;
+    const auto ends_with = [&](const std::string& ending) {
+        return whole.size() > ending.size()
+               && whole.compare(whole.size() - ending.size(), ending.size(), ending) == 0;
+    };
+    // Without the multiport E-Switch, the uplink has the card's name and nothing more.
+    if (whole.find('_') == std::string::npos) return name == "p0";
+    if (name.rfind("pf0", 0) == 0 && ends_with("_representor_" + name.substr(3))) return true;
+    return ends_with(name.rfind("pf", 0) == 0 ? "_c0" + name : "_" + name);
 }
 
 std::uint16_t port_named(const std::string& name) {

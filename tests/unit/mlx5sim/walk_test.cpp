@@ -18,6 +18,8 @@ namespace {
 constexpr std::uint8_t destination_mac_word = 0, register_c_1_word = 149;
 constexpr std::uint8_t type_set = 0x06, type_counter = 0x14, type_insert = 0x0b, type_entry = 0x80,
                        type_table = 0x82, type_drop = 0x83, type_vport = 0x85;
+/// Where an entry has a modification's data.
+constexpr std::uint8_t modification_word = 6;
 constexpr std::uint32_t nothing = 0, counting = 1, marking = 2, to_second = 3, to_vport = 4,
                         dropping = 5, to_chain = 6, inserting = 7;
 constexpr std::uint32_t first_table = 1, second_table = 2, first_rules = 11, second_rules = 12,
@@ -76,8 +78,9 @@ class CardWalk : public testing::Test {
         table.miss_table = end_.id;
     }
 
-    Action& define(std::uint32_t number, std::uint8_t type) {
+    Action& define(std::uint32_t number, std::uint8_t type, std::uint8_t offset = 0) {
         actions_.list[number].type = type;
+        actions_.list[number].offset = offset;
         return actions_.list[number];
     }
 
@@ -87,14 +90,15 @@ class CardWalk : public testing::Test {
         // All of REG_C_1.
         const std::array<std::uint8_t, 4> modification{0x10, 0x52, 0, 0};
         std::copy(modification.begin(), modification.end(),
-                  define(marking, type_set).parameter.begin());
+                  define(marking, type_set, modification_word).parameter.begin());
         store32(define(to_second, type_table).parameter.data(), second_table);
         const std::array<std::uint8_t, 4> vport{0, 2, 0, 7};
         std::copy(vport.begin(), vport.end(), define(to_vport, type_vport).parameter.begin());
         define(dropping, type_drop);
         store32(define(to_chain, type_entry).parameter.data(), chain_entries);
         // Encapsulates at the start, with 50 octets of arguments.
-        std::uint8_t* const insert = define(inserting, type_insert).parameter.data();
+        std::uint8_t* const insert =
+            define(inserting, type_insert, modification_word).parameter.data();
         insert[0] = 0x48;
         insert[3] = 25;
         store32(insert + 4, arguments_id);
