@@ -130,7 +130,7 @@ class TestIpsecTrace:
             * The ICVs are right, by our own reckoning with the high half, and tshark finds them bad
               (when it does not, it has learned ESN: say so in docs/configuration.md); in every
               packet it finds the tenant's VXLAN, and in them all requests and answers.
-            * tshark finds all of the others good: it is the high half alone, not key, salt or names.
+            * tshark finds all of the others good: it is the high half alone, not key or salt.
         """
         ipv6, fields = _SHAPES[shape]
         with Traced(ipv6, **fields) as traced:
