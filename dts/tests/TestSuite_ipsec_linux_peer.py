@@ -17,13 +17,14 @@ from scapy.layers.inet6 import IPv6
 from scapy.layers.l2 import ARP
 from scapy.packet import Packet
 
-from api import uml_peer
+from api import qemu_peer, xfrm_peer
 from api.esp import EspReceiver, EspSender, esp_octets, flip, is_esp
 from api.keys import KeyFolder
 from api.lab import BLUE, Hypervisor, Lab, vm_addresses, vm_mac
 from api.security import AES_128_CBC_SHA256, AES_256_GCM, CHACHA20_POLY1305, Sa, SaPair
 from api.shell import Shell
 from api.traffic import IperfServer, assert_pings, tcp, wait_ping
+from api.uml_peer import UmlPeer
 from api.wire import Wire
 from api.xfrm_peer import XfrmPeer
 from framework.process import wait_until
@@ -45,7 +46,7 @@ _SHAPES: dict[str, tuple[bool, dict]] = {
 
 @pytest.fixture(scope="module", autouse=True)
 def _guests_run_here() -> None:
-    reason = uml_peer.why_not()
+    reason = xfrm_peer.why_not()
     if reason is not None:
         pytest.skip(reason)
 
@@ -53,12 +54,13 @@ def _guests_run_here() -> None:
 class Protected:
     """A lab with hv1 and its VM `near`, and the guest with its VM `far`."""
 
-    def __init__(self, ipv6: bool = False, workers: int = 1, vm: str = "tap", **fields) -> None:
+    def __init__(self, ipv6: bool = False, workers: int = 1, vm: str = "tap",
+                 guest: type[UmlPeer] | None = None, **fields) -> None:
         self.keys = KeyFolder()
         # Room for an overlay of 1500 in every mode.
         self.lab = Lab(ipv6=ipv6, mtu=1700)
         try:
-            peer = self.lab.xfrm_peer("peer1", 11)
+            peer = self.lab.xfrm_peer("peer1", 11, guest)
             assert isinstance(peer, XfrmPeer)
             self.peer = peer
             self.hv1: Hypervisor = self.lab.hypervisor("hv1", 1, workers)
@@ -155,6 +157,35 @@ class TestIpsecLinuxPeer:
             for secret in (sa.key.hex(), sa.cipher_key.hex()):
                 assert secret not in text and secret not in report
                 assert secret not in bed.shell.run("show config").stdout
+
+
+class TestSecondChoice:
+    """The guest that is taken where User-Mode Linux does not run, whether it runs here or not."""
+
+    def test_ping_by_qemu(self) -> None:
+        """Pings pass both ways, and only ESP is on the wire.
+
+        Steps:
+            * With the peer in qemu's software emulation, ping both ways.
+        Verify:
+            * Every ping is answered once; all that crossed is ESP by the two SPIs; neither end has
+              dropped anything.
+        """
+        if (reason := qemu_peer.why_not()) is not None:
+            pytest.skip(reason)
+        with Protected(guest=qemu_peer.QemuPeer) as bed:
+            wait_ping(bed.near, bed.far.ip, timeout=20)
+            bed.heard()
+            before, drops = bed.peer.drops(), bed.shell.drops()
+            for one, other in ((bed.near, bed.far), (bed.far, bed.near)):
+                assert_pings(one, other.ip, count=5)
+                assert_pings(one, other.ip, count=3, size=1472, options=("-M", "do"))
+            octets = [esp_octets(frame) for frame in bed.heard()]
+            assert None not in octets and len(octets) >= 32
+            assert {int.from_bytes(esp[:4], "big") for esp in octets if esp is not None} == {
+                bed.sas.out.spi, bed.sas.into.spi}
+            assert bed.peer.drops() == before
+            assert set(bed.shell.drops().since(drops)) <= {"backup-uplink"}
 
 
 @pytest.mark.alone
