@@ -30,7 +30,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--hostile-seed", type=int, default=1, metavar="N",
                     help="start of the random sequence of mutations (default: %(default)s)")
     group.addoption("--rekeys", type=int, default=5, metavar="N",
-                    help="rekeys under load, one a second (default: %(default)s)")
+                    help="rekeys at half load, one a second (default: %(default)s)")
     group.addoption("--failovers", type=int, default=100, metavar="N",
                     help="failovers under load (default: %(default)s)")
     group.addoption("--flap-seconds", type=int, default=10, metavar="N",

@@ -26,8 +26,8 @@ from api.traffic import (IperfServer, NumberedStream, Pings, Transfer, iperf, pa
                          parse_ping, ping, wait_ping)
 from api.vm import Vm
 from api.wire import Wire, has
-from framework.namespace import remove_leftovers
-from framework.process import journal, wait_until
+from framework.namespace import Switch, remove_leftovers
+from framework.process import Background, journal, wait_until
 
 BOLD, GREEN, RED_TEXT, PLAIN = ("\033[1m", "\033[32m", "\033[31m", "\033[0m")
 if not sys.stdout.isatty():
@@ -50,6 +50,11 @@ PICTURE = """
 GREEN_VNI = 300
 
 
+#: A packet of that tenant that is not encrypted: VXLAN over IPv4 with its VNI.
+GREEN_IN_CLEAR = f"udp port 4789 and udp[12:4] >> 8 = {GREEN_VNI}"
+BLUE_IN_CLEAR = f"udp port 4789 and udp[12:4] >> 8 = {BLUE}"
+
+
 class ClaimFailed(Exception):
     """Something that the demo says did not happen."""
 
@@ -62,6 +67,8 @@ class Demo:
         self.claims = 0
         self.chapter = 0
         self.started = time.monotonic()
+        #: By the name of the VM that sent: what the end compares.
+        self.talks: dict[str, tuple[Pings, Transfer]] = {}
 
     def say(self, text: str) -> None:
         for paragraph in textwrap.dedent(text).strip().split("\n\n"):
@@ -157,6 +164,7 @@ def pings_and_iperf(demo: Demo, lab: Lab) -> None:
         pings = ping(source, target.ip, count=20)
         with IperfServer(target):
             done = iperf(source, target.ip, seconds=demo.duration)
+        demo.talks[one] = pings, done
         demo.claim(clean(pings) and moved(done),
                    f"{one} -> {other} ({where}): {pings.received} of {pings.sent} pings answered in "
                    f"{pings.average_ms:.2f} ms on average, TCP {done.bits_per_second / 1e6:.0f} Mb/s",
@@ -295,6 +303,59 @@ def on_the_wire_in_esp(demo: Demo, lab: Lab) -> None:
     demo.show(hv1.shell.run("show ipsec sa green").stdout)
 
 
+class ClearWatch:
+    """Looks for green's packets in clear on both switches, on all of their ports, for as long as
+    the demo runs; and for one of blue's, in the same way, so that they would have been found."""
+
+    def __init__(self, lab: Lab) -> None:
+        self.lab = lab
+        self.green = [self._dump(switch, GREEN_IN_CLEAR) for switch in lab.switches]
+        self.blue = self._dump(lab.switches[0], BLUE_IN_CLEAR, "-c", "1")
+
+    @staticmethod
+    def _dump(switch: Switch, packets: str, *options: str) -> Background:
+        dump = switch.namespace.start("tcpdump", "-n", "-t", "-l", "-i", "any", "-y", "LINUX_SLL",
+                                      "--immediate-mode", *options, packets, name="tcpdump")
+        dump.wait_for_text("listening on")
+        return dump
+
+    def finish(self) -> tuple[list[str], bool, int]:
+        """Green's packets in clear, whether one of blue's was seen, and how many went in ESP."""
+        texts = []
+        for dump in self.green:
+            dump.stop()
+            text = dump.text()
+            if "\n0 packets dropped by kernel" not in text:
+                raise ClaimFailed(f"tcpdump has not seen all: {text}")
+            texts.append(text)
+        found = [line for text in texts for line in text.splitlines() if "vni" in line]
+        protected = sum(sa["packets"] for hypervisor in self.lab.hypervisors
+                        for sa in hypervisor.shell.json("show ipsec sa green")
+                        if sa["direction"] == "out")
+        return found, f"vni {BLUE}" in self.blue.text(), protected
+
+    def __enter__(self) -> ClearWatch:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for dump in (*self.green, self.blue):
+            dump.stop()
+
+
+def clear_and_protected(demo: Demo, watched: tuple[list[str], bool, int]) -> None:
+    """What encryption costs here, and that it was there all the time."""
+    demo.show(f"{'tenant':8}{'between the hypervisors':26}{'ping':>9}{'TCP':>12}")
+    for name, tenant, how in (("blue1", "blue", "VXLAN"), ("green1", "green", "VXLAN in ESP")):
+        pings, done = demo.talks[name]
+        demo.show(f"{tenant:8}{how:26}{pings.average_ms:6.2f} ms"
+                  f"{done.bits_per_second / 1e6:7.0f} Mb/s")
+    clear, seen, protected = watched
+    demo.claim(seen and not clear and protected > 1000,
+               f"on both switches and between them only ESP was seen of green: {protected} "
+               f"packets, none of VNI {GREEN_VNI} in clear",
+               "\n".join(clear[:5]))
+
+
 def cable_pulled(demo: Demo, lab: Lab) -> None:
     demo.title("A cable is pulled")
     demo.say("""
@@ -376,13 +437,16 @@ def look_around(demo: Demo, lab: Lab, stay: bool) -> None:
 def run(demo: Demo, stay: bool) -> None:
     with KeyFolder() as one, KeyFolder() as other, Lab() as lab:
         build(lab, (one, other))
-        lab.start()
-        carried = (by_the_nic,) if nic.simulated() else ()
-        for chapter in (describe, pings_and_iperf, *carried, apart, on_the_wire,
-                        on_the_wire_in_esp, cable_pulled):
-            chapter(demo, lab)
-        look_around(demo, lab, stay)
+        with ClearWatch(lab) as watch:
+            lab.start()
+            carried = (by_the_nic,) if nic.simulated() else ()
+            for chapter in (describe, pings_and_iperf, *carried, apart, on_the_wire,
+                            on_the_wire_in_esp, cable_pulled):
+                chapter(demo, lab)
+            look_around(demo, lab, stay)
+            watched = watch.finish()
     demo.title("The end")
+    clear_and_protected(demo, watched)
     demo.claim(not remove_leftovers(), "both processes ended well and everything was taken down")
 
 

@@ -16,6 +16,8 @@ all_suites=(sanitize dts smoke fuzz format debian13 mlx5sim)
 suites=()
 fuzz_seconds=5
 hostile=20000
+# As the test has it, and a million in the endurance suite.
+mutated_esp=
 pytest_options=()
 
 usage() {
@@ -33,10 +35,13 @@ suites (default: ${all_suites[*]}):
   mlx5sim    end-to-end suites under the real mlx5 driver on a simulated card, in the same root
   tidy       clang-tidy (not in the default)
   bench      the benchmark (not in the default)
+  endurance  sanitized and for a long time (not in the default): a million mutated ESP packets, a
+             thousand failovers, a link that flaps for a minute, and a minute of rekeys
 
 options:
   --fuzz-seconds N      seconds for each fuzz target (default $fuzz_seconds)
   --hostile-packets N   mutated packets of each kind in the end-to-end suites (default $hostile)
+  --mutated-esp N       mutated ESP packets in the unit tests (default 20000; endurance: 1000000)
 END
 }
 
@@ -54,12 +59,18 @@ while [ $# -gt 0 ]; do
         hostile=${2:?--hostile-packets needs a number}
         shift
         ;;
+    --mutated-esp)
+        mutated_esp=${2:?--mutated-esp needs a number}
+        shift
+        ;;
     --)
         shift
         pytest_options=("$@")
         break
         ;;
-    unit | sanitize | dts | smoke | fuzz | format | debian13 | mlx5sim | tidy | bench) suites+=("$1") ;;
+    unit | sanitize | dts | smoke | fuzz | format | debian13 | mlx5sim | tidy | bench | endurance)
+        suites+=("$1")
+        ;;
     *)
         echo "run.sh: unknown argument '$1'" >&2
         usage >&2
@@ -193,6 +204,8 @@ export ASAN_OPTIONS=abort_on_error=1:detect_leaks=1:strict_string_checks=1:detec
 export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
 export LSAN_OPTIONS=suppressions=$root/tests/lsan.supp:print_suppressions=0
 
+[ -z "$mutated_esp" ] || export SALLYPORT_MUTATED_ESP=$mutated_esp
+
 run_sanitize() { sanitized_build && unit_tests sanitized "$folder-sanitize"; }
 
 run_dts() {
@@ -279,6 +292,24 @@ run_mlx5sim() {
         end_to_end "simulated card, one at a time" "$DTS_BUILD" "${less[@]}" -m alone
     fi
     rm -f "$log"
+}
+
+run_endurance() {
+    sanitized_build || return
+    heading "mutated ESP packets"
+    local report
+    report=$(mktemp)
+    SALLYPORT_MUTATED_ESP=${mutated_esp:-1000000} "$folder-sanitize/tests/unit/datapath/datapath_test" \
+        --gtest_filter='*MutatedEsp*' --gtest_output="xml:$report" --gtest_brief=1
+    add_junit "mutated ESP" $? "$report"
+    rm -f "$report"
+    if [ "$(id -u)" -ne 0 ]; then
+        skip "failovers and rekeys: network namespaces need root"
+        return
+    fi
+    local -x DTS_TIME_SCALE=3
+    end_to_end "for a long time" "$folder-sanitize" --failovers 1000 --flap-seconds 60 --rekeys 60 \
+        tests/TestSuite_failover_stress.py tests/TestSuite_ipsec_rekey_load.py
 }
 
 run_tidy() {

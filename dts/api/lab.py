@@ -20,6 +20,7 @@ from api.sallyport import Sallyport
 from api.shell import Shell
 from api.simulated_card import PCI, SimulatedCard
 from api.testpmd_vm import TestpmdVm
+from api.uml_peer import UmlPeer
 from api.vm import Vm
 from api.wire import Wire
 from api.xfrm_peer import XfrmPeer
@@ -249,10 +250,11 @@ class Lab(Closing):
         peer.cabled()
         return peer
 
-    def xfrm_peer(self, name: str, number: int) -> XfrmPeer:
-        """A Linux VXLAN peer on switch A whose kernel has ESP: a guest."""
+    def xfrm_peer(self, name: str, number: int, kind: type[UmlPeer] | None = None) -> XfrmPeer:
+        """A Linux VXLAN peer on switch A whose kernel has ESP: a guest, of the `kind` that runs
+        here if none is given."""
         peer = XfrmPeer(name, self.address(number), self.prefix_length, self.mtu,
-                        f"02:00:00:00:{number:02x}:00")
+                        f"02:00:00:00:{number:02x}:00", kind)
         self._deletions.append(peer.delete)
         self.peers[name] = peer
         self.switches[0].connect(name, peer.guest.space, "cable")

@@ -22,7 +22,6 @@ from framework.process import (TIME_SCALE, Background, CommandError, Result, Run
                                wait_until)
 from framework.stack import Stack
 
-_BOOT_SECONDS = 30.0
 _KILLED = 128 + signals.SIGKILL
 
 #: Guests that were started and not yet deleted: the report of a failed case shows their consoles.
@@ -114,10 +113,14 @@ class UmlPeer(Stack):
 
     underlay = "up0"
     tap = "tap0"
+    #: What the guest's kernel calls the card before it is `underlay`.
+    card = "vec0"
+    boot_seconds = 30.0
+    _why_not = staticmethod(why_not)
 
     def __init__(self, name: str, mac: str, addresses: tuple[str, ...] = (), mtu: int = 1600,
                  memory_mb: int = 160, more_macs: tuple[str, ...] = ()) -> None:
-        reason = why_not()
+        reason = self._why_not()
         assert reason is None, reason
         self.label = self.name = name
         self.addresses = addresses
@@ -176,20 +179,24 @@ class UmlPeer(Stack):
         """Returns when the guest takes commands."""
         if not self._up:
             wait_until(lambda: "guest is up" in self.console() or not self.alive,
-                       f"guest {self.label} boots\n{self.console()[-3000:]}", _BOOT_SECONDS)
+                       f"guest {self.label} boots\n{self.console()[-3000:]}", self.boot_seconds)
             self.check_alive()
             self._up = True
-            self.run_script(f"""
-                echo 1 >/proc/sys/net/ipv6/conf/vec0/addr_gen_mode
-                ip link set vec0 name {self.underlay}
-                # Whole checksums and wire-sized segments.
-                ethtool -K {self.underlay} tx off tso off gso off gro off
-                ip link set {self.underlay} up
-                for address in {' '.join(self.addresses)}; do
-                    ip address add $address dev {self.underlay}
-                done
-            """)
+            self.run_script(self._set_up())
         return self
+
+    def _set_up(self) -> str:
+        """The script that makes the card ready."""
+        return f"""
+            echo 1 >/proc/sys/net/ipv6/conf/{self.card}/addr_gen_mode
+            ip link set {self.card} name {self.underlay}
+            # Whole checksums and wire-sized segments.
+            ethtool -K {self.underlay} tx off tso off gso off gro off
+            ip link set {self.underlay} up
+            for address in {' '.join(self.addresses)}; do
+                ip address add $address dev {self.underlay}
+            done
+        """
 
     def order(self, line: str) -> None:
         """One line to the agent."""

@@ -7,7 +7,9 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from api import qemu_peer, uml_peer
 from api.linux_peer import LinuxPeer
+from api.qemu_peer import QemuPeer
 from api.security import ENCAPSULATION_PORT, VXLAN_PORT, Sa, SaPair
 from api.uml_peer import GuestNamespace, UmlPeer
 from framework.process import wait_until
@@ -90,6 +92,18 @@ def _counters(text: str) -> SaCounters:
                       numbers.get("seq-hi", 0) << 32 | numbers["seq"])
 
 
+def why_not() -> str | None:
+    """Why no kernel with ESP can be had here; None: it can."""
+    reason = uml_peer.why_not()
+    if reason is None or (other := qemu_peer.why_not()) is None:
+        return None
+    return f"{reason}; {other}"
+
+
+def _kind_of_guest() -> type[UmlPeer]:
+    return UmlPeer if uml_peer.why_not() is None else QemuPeer
+
+
 _FLUSH = [["xfrm", "policy", "flush"], ["xfrm", "state", "flush"]]
 
 
@@ -102,8 +116,9 @@ class XfrmPeer(LinuxPeer):
     namespace: UmlPeer
 
     def __init__(self, name: str, vtep: str, prefix_length: int, mtu: int = 1600,
-                 mac: str = "02:00:00:00:0b:00") -> None:
-        self.guest = UmlPeer(name, mac, (f"{vtep}/{prefix_length}",), mtu)
+                 mac: str = "02:00:00:00:0b:00", kind: type[UmlPeer] | None = None) -> None:
+        """`kind` of guest: by default what runs here, User-Mode Linux first."""
+        self.guest = (kind or _kind_of_guest())(name, mac, (f"{vtep}/{prefix_length}",), mtu)
         super().__init__(name, vtep, prefix_length, mtu, self.guest)
         self._listening: set[str] = set()
 

@@ -18,18 +18,17 @@ from pathlib import Path
 import pytest
 from scapy.layers.inet import ICMP
 from scapy.layers.inet6 import ICMPv6EchoReply, ICMPv6EchoRequest, IPv6
-from scapy.layers.ipsec import ESP, SecurityAssociation
 from scapy.layers.l2 import ARP, Ether
 from scapy.layers.vxlan import VXLAN
 from scapy.packet import Packet
 
 from api import uml_peer
-from api.esp import (PROTO_ESP, EspReceiver, EspSender, WrongIcv, esp_octets, flip, headers_of,
-                     is_esp, open_esp)
+from api.esp import EspReceiver, EspSender, WrongIcv, esp_octets, flip, is_esp, open_esp
 from api.lab import BLUE, Lab, vm_addresses, vm_mac
 from api.linux_peer import LinuxVm
+from api.scapy_esp import ScapySa
 from api.security import (AES_128_CBC_SHA256, AES_128_GCM, AES_256_GCM, CHACHA20_POLY1305,
-                          CIPHERS, Cipher, Sa, SaPair)
+                          CIPHERS, Cipher, SaPair)
 from api.traffic import ping, tcp, wait_ping
 from api.uml_peer import UmlPeer
 from api.wire import Wire, outer, vxlan
@@ -283,17 +282,6 @@ class Pair:
         self.sas = new
 
 
-def scapy_opens(sa: Sa, frame: Packet) -> Packet:
-    """The IP packet in a frame, by scapy's own IPsec."""
-    # Without the UDP header, which scapy does not take off over IPv6.
-    header = headers_of(frame, PROTO_ESP)[1]
-    own = SecurityAssociation(
-        ESP, spi=sa.spi, crypt_algo=sa.cipher.scapy, crypt_key=sa.key,
-        auth_algo="SHA2-256-128" if sa.auth_key else None, auth_key=sa.auth_key or None,
-        tunnel_header=header if sa.tunnel else None, esn_en=sa.esn)
-    return own.decrypt(type(header)(bytes(header / ESP(esp_octets(frame)))))
-
-
 #: What the underlay's family makes no difference to is done on one.
 ON_IPV4 = pytest.mark.parametrize("lab", ["ipv4"], indirect=True, scope="module")
 
@@ -319,7 +307,7 @@ class TestTwoGuests:
                 assert [item.number for item in opened] == list(range(first, first + len(sent)))
                 for item, frame in zip(opened, sent):
                     assert item.padding == bytes(range(1, len(item.padding) + 1))
-                    assert bytes(item.frame.payload) == bytes(scapy_opens(sa, frame))
+                    assert bytes(item.frame) == bytes(ScapySa(sa).open(frame))
                     assert item.frame[VXLAN].vni == BLUE
                 assert any(ICMP in item.frame for item in opened)
             right = pair.right.counters(pair.sas.out)

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: BSD-3-Clause
-# What make_guest.sh and make_uml.sh share: Debian's packages without installing them, and an initrd
+# What the makers of guests (make_*.sh) share: Debian's packages without installing them, and an initrd
 # out of their programs. To be sourced. Needs `folder`; makes `work` and `root`, removed at the end.
 #
 # Exit status 3: a guest cannot be had here; the last line says why.
@@ -64,6 +64,13 @@ kernel_package() {
     dpkg -x "$work"/kernel.deb/*.deb "$work/kernel"
 }
 
+# newest_cloud_kernel: unpacks Debian's kernel for virtual machines to work/kernel.
+newest_cloud_kernel() {
+    # The package of this name is empty: it depends on the kernel's own.
+    private_apt apt-cache depends linux-image-cloud-amd64 || no_package "linux-image-cloud-amd64"
+    kernel_package "$(sed -n 's/.*Depends: \(linux-image-[0-9].*\)/\1/p' "$work/apt.log")"
+}
+
 # packages PACKAGE...: unpacks them and all that they need to work/tree.
 packages() {
     private_apt apt-get --download-only -y install "$@" || no_package "packages of the guest"
@@ -104,6 +111,45 @@ busybox() {
     for applet in $("$root/bin/busybox" --list); do
         [ "$applet" = busybox ] || ln -sf busybox "$root/bin/$applet"
     done
+}
+
+# peer_programs AGENT: what a guest needs that is a whole hypervisor; AGENT is its first process.
+peer_programs() {
+    packages busybox-static dash ethtool iperf3 iproute2 iputils-ping kmod netbase socat tcpdump
+    busybox
+    # Its `sh` would prefer its own `ip` and `ping` whatever PATH says.
+    programs dash ethtool ip bridge ss tc iperf3 kmod ping socat tcpdump
+    ln -sf dash "$root/bin/sh"
+    ln -sf kmod "$root/bin/modprobe"
+    cp "$work"/tree/etc/{protocols,services} "$root/etc/"
+    echo 'root:x:0:0:root:/:/bin/sh' >"$root/etc/passwd"
+    cp "$1" "$root/init"
+    chmod 755 "$root/init"
+}
+
+# peer_modules FOLDER [MODULE...]: of the kernel's modules in FOLDER all of the ciphers, what such a
+# guest's network needs, and the MODULEs, with what they need. Linux loads them when they are first
+# used.
+peer_modules() {
+    local from=$1 to wanted module
+    wanted="ipv6 esp4 esp6 xfrm_user vxlan geneve bonding bridge br_netfilter veth tun dummy 8021q
+        openvswitch vport-vxlan sch_ingress cls_flower act_mirred act_tunnel_key tcp_diag udp_diag
+        ${*:2}"
+    to=$root/lib/modules/$(basename "$from")
+    mkdir -p "$to"
+    cp "$from"/modules.* "$to/"
+    while read -r module; do
+        mkdir -p "$to/$(dirname "$module")"
+        cp "$from/$module" "$to/$module"
+    done < <(awk -v wanted="${wanted//$'\n'/ }" '
+        BEGIN { split(wanted, names); for (i in names) want[names[i]] = 1 }
+        {
+            file = $1; sub(":$", "", file)
+            name = file; sub(".*/", "", name); sub("\\.ko.*$", "", name)
+            if (!(name in want) && file !~ "^kernel/crypto/") next
+            print file
+            for (i = 2; i <= NF; i++) print $i
+        }' "$from/modules.dep" | sort -u)
 }
 
 # finish FILE...: packs the root; the files and the initrd replace what was in the folder.

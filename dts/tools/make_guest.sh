@@ -16,9 +16,7 @@ folder=${1:?usage: make_guest.sh FOLDER}
 only_once
 
 packages busybox-static iperf3 iproute2
-# The package of this name is empty: it depends on the kernel's own.
-private_apt apt-cache depends linux-image-cloud-amd64 || no_package "linux-image-cloud-amd64"
-kernel_package "$(sed -n 's/.*Depends: \(linux-image-[0-9].*\)/\1/p' "$work/apt.log")"
+newest_cloud_kernel
 
 busybox
 programs ip iperf3
