@@ -352,25 +352,6 @@ TEST_F(CardTest, WhatNoCardCouldTakeIsInSoftwareAndSaysWhy) {
     EXPECT_EQ(states("", {"blue", "blue1"}), std::vector<std::string>{});
 }
 
-TEST_F(CardTest, WhatADeadQueueCannotBeAskedForIsWantedAndNotRefused) {
-    bool dead = false;
-    start_with_card_behind<DyingFlow>(dead);
-    dead = true;
-    static_cast<void>(controller->add_fdb("blue", {station(3), "blue2", {}}));
-    const FlowFilter filter{"blue", "blue2"};
-    const auto flows = controller->flows(filter);
-    ASSERT_TRUE(flows);
-    unsigned wanted = 0;
-    for (const FlowReport& flow : *flows) {
-        EXPECT_NE(flow.state, "refused") << flow.match;
-        if (flow.state != "wanted") continue;
-        ++wanted;
-        EXPECT_NE(flow.reason.find("it is on fire"), std::string::npos) << flow.reason;
-    }
-    EXPECT_GT(wanted, 0U);
-    controller.reset();
-}
-
 TEST_F(CardTest, ExplainTellsWhatTheCardLacksOfTheWay) {
     bool refuses = false;
     start_with_card_behind<RefusingFlow>(refuses);
