@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "commands/commands.h"
+#include "commands/packet_fields.h"
 #include "commands/report_json.h"
 #include "net/hex.h"
 #include "net/overhead.h"
 
+#include <algorithm>
+#include <string_view>
+
 #include <fmt/format.h>
-#include <rte_ether.h>
-#include <rte_ip.h>
 
 namespace sallyport::commands {
 
@@ -51,22 +53,33 @@ std::string dropped_text(const Json& eswitch) {
     return text;
 }
 
+std::string queue_text(const Json& eswitch) {
+    return fmt::format("{} of {} operations, {} in flight", member_text(eswitch, "queues"),
+                       member_text(eswitch, "queue_size"), member_text(eswitch, "in_flight"));
+}
+
 std::string render_eswitch(const Json& eswitch) {
     static const shell::Renderer tables =
         shell::table({column("GROUP", "group", Align::right), column("TABLE", "name"),
                       column("RULES", "rules", Align::right), column("SIZE", "size", Align::right)},
                      "no tables");
+    static const shell::Renderer ports =
+        shell::table({column("PORT", "name"), column("ROLE", "role"),
+                      column("FUNCTION", "function"), column("DPDK ID", "dpdk_id", Align::right),
+                      column("PROXY", "proxy"), column("DEVICE", "device")},
+                     "no ports");
     const auto shown = [&eswitch](const char* key) {
         return eswitch.at(key).is_null() ? "" : member_text(eswitch, key);
     };
     std::string text = shell::render_pairs({
         {"E-Switch", shown("kind")},
         {"transfer proxy", shown("proxy")},
-        {"flow queue", shown("queue_size")},
+        {"flow queues", queue_text(eswitch)},
         {"fdb entries", shown("entries")},
         {"in hardware", shown("entries_in_hardware")},
         {"counters", shown("counters")},
         {"counters used", shown("counters_used")},
+        {"counters left", shown("counters_left")},
         {"rules created", shown("created")},
         {"rules updated", shown("updated")},
         {"rules destroyed", shown("destroyed")},
@@ -78,7 +91,7 @@ std::string render_eswitch(const Json& eswitch) {
         {"udp source port", source_port_text(eswitch)},
     });
     if (member_text(eswitch, "kind") == "none") return text;
-    return text + '\n' + tables(eswitch.at("tables"));
+    return text + '\n' + ports(eswitch.at("ports")) + '\n' + tables(eswitch.at("tables"));
 }
 
 Expected<shell::Output> show_testpmd(const control::Controller& controller) {
@@ -106,6 +119,12 @@ std::string render_explanation(const Json& explanation) {
     text += fate_text(explanation) + '\n';
     if (member_text(explanation, "fate") == "port")
         text += "as " + member_text(explanation, "packet") + '\n';
+    for (const Json& difference : explanation.at("differences"))
+        text += "the card differs: " + shell::value_text(difference) + '\n';
+    if (!explanation.at("cpu_gets_it").get<bool>()) return text;
+    text += "the software path:\n";
+    for (const Json& step : explanation.at("software"))
+        text += "  " + shell::value_text(step) + '\n';
     return text;
 }
 
@@ -125,20 +144,41 @@ Expected<shell::Output> explain_hex(const control::Controller& controller,
     return explain(controller, arguments.word("port"), *packet);
 }
 
-/// The shortest IPv4 packet there is.
-std::vector<std::uint8_t> ipv4_frame(const net::MacAddress& source,
-                                     const net::MacAddress& destination) {
-    std::vector<std::uint8_t> frame(destination.octets.begin(), destination.octets.end());
-    frame.insert(frame.end(), source.octets.begin(), source.octets.end());
-    frame.insert(frame.end(), {RTE_ETHER_TYPE_IPV4 >> 8, RTE_ETHER_TYPE_IPV4 & 0xff});
-    rte_ipv4_hdr ip{};
-    ip.version_ihl = RTE_IPV4_VHL_DEF;
-    ip.total_length = rte_cpu_to_be_16(sizeof ip);
-    ip.time_to_live = 64;
-    ip.hdr_checksum = rte_ipv4_cksum(&ip);
-    const auto* const octets = reinterpret_cast<const std::uint8_t*>(&ip);
-    frame.insert(frame.end(), octets, octets + sizeof ip);
-    return frame;
+/// Where VXLAN with this VNI comes to by the uplink.
+Expected<VxlanEnd> vxlan_end(const control::Controller& controller, const std::string& uplink,
+                             const PacketFields& fields) {
+    VxlanEnd end;
+    for (const control::PortReport& port : controller.ports())
+        if (port.name == uplink && port.role == datapath::PortRole::uplink) end.mac = port.mac;
+    if (end.mac.is_zero())
+        return failure("vni and vtep are for packets from an uplink", "port " + uplink);
+    // A VNI that no tenant has comes to a vtep of ours all the same.
+    const auto& tenants = controller.settings().tenants;
+    auto tenant = std::ranges::find(tenants, *fields.vni, &config::TenantSettings::vni);
+    if (tenant == tenants.end())
+        tenant = std::ranges::find_if(tenants, [&](const config::TenantSettings& any) {
+            return any.local_vtep.family == fields.vtep->family;
+        });
+    if (tenant == tenants.end())
+        return failure("no tenant has a vtep of this family", "vtep " + fields.vtep->to_string());
+    end.vtep = tenant->local_vtep;
+    end.udp_port = tenant->udp_port;
+    return end;
+}
+
+Expected<shell::Output> explain_fields(const control::Controller& controller,
+                                       const shell::Arguments& arguments, std::string_view text) {
+    const std::string& port = arguments.word("port");
+    const auto fields = parse_packet_fields(text);
+    if (!fields) return tl::unexpected(fields.error());
+    auto packet = make_frame(arguments.mac("source"), arguments.mac("destination"), *fields);
+    if (packet && fields->vni) {
+        const auto end = vxlan_end(controller, port, *fields);
+        if (!end) return tl::unexpected(end.error());
+        packet = encapsulate(*fields, *end, *packet);
+    }
+    if (!packet) return tl::unexpected(packet.error());
+    return explain(controller, port, *packet);
 }
 
 } // namespace
@@ -148,11 +188,15 @@ void add_flow_commands(const Context& context) {
     context.commands.add(
         "show flow", "rules of the hardware path, of a NIC or as one would get them",
         [&controller](const shell::Arguments&) { return show_flow(controller, {}); });
+    context.commands.add("show flow all", "the same", [&controller](const shell::Arguments&) {
+        return show_flow(controller, {});
+    });
     context.commands.add("show flow tenant <tenant:tenant>", "those of one tenant",
                          [&controller](const shell::Arguments& arguments) {
                              return show_flow(controller, {arguments.word("tenant"), {}});
                          });
-    context.commands.add("show flow port <port:vm_port>", "those of one vm port",
+    context.commands.add("show flow port <port:uplink_or_vm_port>",
+                         "those of one uplink or vm port",
                          [&controller](const shell::Arguments& arguments) {
                              return show_flow(controller, {{}, arguments.word("port")});
                          });
@@ -169,13 +213,21 @@ void add_flow_commands(const Context& context) {
                          [&controller](const shell::Arguments& arguments) {
                              return explain_hex(controller, arguments);
                          });
-    context.commands.add(
-        "explain port <port:uplink_or_vm_port> from <source:mac> to <destination:mac>",
-        "the same of a small IPv4 packet between two stations",
-        [&controller](const shell::Arguments& arguments) {
-            return explain(controller, arguments.word("port"),
-                           ipv4_frame(arguments.mac("source"), arguments.mac("destination")));
-        });
+    const std::string stations =
+        "explain port <port:uplink_or_vm_port> from <source:mac> to <destination:mac>";
+    context.commands.add(stations, "the same of a small IPv4 packet between two stations",
+                         [&controller](const shell::Arguments& arguments) {
+                             return explain_fields(controller, arguments, "");
+                         });
+    context.commands.set_choices("packet_fields...", [] {
+        return std::vector<std::string>{"ip", "udp", "tcp", "length", "vlan", "vni", "vtep"};
+    });
+    context.commands.add(stations + " <fields:packet_fields...>",
+                         "of one with these fields: ip SOURCE DESTINATION, udp|tcp SOURCE "
+                         "DESTINATION, length OCTETS, vlan ID, vni VNI vtep SOURCE",
+                         [&controller](const shell::Arguments& arguments) {
+                             return explain_fields(controller, arguments, arguments.word("fields"));
+                         });
 }
 
 } // namespace sallyport::commands

@@ -333,14 +333,17 @@ Json graph_json(const std::vector<datapath::NodeCounters>& nodes,
 }
 
 Json flow_json(const control::FlowReport& flow) {
-    return {{"group", flow.group},
-            {"table", flow.table},
+    // What has no rule has no place among them.
+    const bool is_rule = !flow.table.empty();
+    return {{"group", is_rule ? Json(flow.group) : Json()},
+            {"table", text_or_null(flow.table)},
             {"tenant", text_or_null(flow.tenant)},
             {"vm_port", text_or_null(flow.vm_port)},
+            {"uplink", text_or_null(flow.uplink)},
             {"state", flow.state},
             {"reason", text_or_null(flow.reason)},
             {"match", flow.match},
-            {"actions", flow.actions},
+            {"actions", text_or_null(flow.actions)},
             {"packets", flow.packets},
             {"bytes", flow.bytes}};
 }
@@ -352,6 +355,11 @@ Json eswitch_json(const control::EswitchReport& eswitch) {
                 {"rules", table.rules},
                 {"size", table.size}};
     };
+    auto port_json = [](const control::EswitchReport::Port& port) -> Json {
+        return {{"name", port.name},         {"role", port.is_uplink ? "uplink" : "vf"},
+                {"function", port.function}, {"device", port.device},
+                {"dpdk_id", port.dpdk_id},   {"proxy", port.is_proxy}};
+    };
     using datapath::DropReason;
     Json drops;
     if (eswitch.kind != "none")
@@ -360,11 +368,15 @@ Json eswitch_json(const control::EswitchReport& eswitch) {
             {datapath::name(DropReason::next_hop_unresolved), eswitch.dropped_next_hop_unresolved}};
     return {{"kind", eswitch.kind},
             {"proxy", text_or_null(eswitch.proxy)},
+            {"ports", array_json(eswitch.ports, port_json)},
+            {"queues", eswitch.queues},
             {"queue_size", eswitch.queue_size},
+            {"in_flight", eswitch.in_flight},
             {"entries", eswitch.entries},
             {"entries_in_hardware", eswitch.entries_in_hardware},
             {"counters", eswitch.counters},
             {"counters_used", eswitch.counters_used},
+            {"counters_left", eswitch.counters_left()},
             {"created", eswitch.created},
             {"updated", eswitch.updated},
             {"destroyed", eswitch.destroyed},
@@ -393,7 +405,11 @@ Json explanation_json(const control::ExplainReport& explanation) {
             {"fate", fate},
             {"port", text_or_null(explanation.port)},
             {"packet", explanation.packet},
-            {"cpu", text_or_null(explanation.cpu)}};
+            {"cpu", text_or_null(explanation.cpu)},
+            {"differences", explanation.differences},
+            {"cpu_gets_it", explanation.cpu_gets_it},
+            {"software", explanation.software},
+            {"software_drop", text_or_null(explanation.software_drop)}};
 }
 
 } // namespace sallyport::commands

@@ -23,7 +23,7 @@ bool contains(const std::vector<std::string>& words, std::string_view word) {
 
 int parse(cmdline_parse_token_hdr_t* header, const char* line, void* result, unsigned size) {
     const Token& token = token_of(header);
-    Word word = first_word(line);
+    Word word = token.spec.takes_rest() ? all_words(line) : first_word(line);
     if (word.length == 0) return -1;
     if (token.spec.is_free() ? contains(token.refused, word.text)
                              : !contains(token.spec.literals, word.text))

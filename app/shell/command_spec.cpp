@@ -40,7 +40,7 @@ Expected<WordSpec> parse_word(const std::string& text) {
 } // namespace
 
 std::string WordSpec::usage() const {
-    if (is_free()) return "<" + name + ">";
+    if (is_free()) return "<" + name + ">" + (takes_rest() ? "..." : "");
     if (name.empty()) return literals.front();
     std::string text;
     for (const std::string& literal : literals)
@@ -81,6 +81,19 @@ Word first_word(const char* line) {
     std::size_t length = 0;
     while (!cmdline_isendoftoken(line[length]))
         ++length;
+    return {{line, length}, length};
+}
+
+Word all_words(const char* line) {
+    std::size_t length = 0;
+    for (const char* at = line;;) {
+        const Word word = first_word(at);
+        if (word.length == 0) break;
+        const char* const end = at + word.length;
+        at = end + std::strspn(end, " \t");
+        if (word.text == "json" && first_word(at).length == 0) break;
+        length = static_cast<std::size_t>(end - line);
+    }
     return {{line, length}, length};
 }
 

@@ -15,12 +15,14 @@ struct WordSpec {
     /// Name of the argument; empty for a fixed word.
     std::string name;
     /// What the argument is: "mac", "address", "path", or any other word, by which completion finds
-    /// its choices. Empty where only the given literals are taken.
+    /// its choices. Empty where only the given literals are taken. With "..." at its end it is all
+    /// words that are left, of which the last one is not "json": the command's last argument.
     std::string kind;
     /// A fixed word, or the words of <name:(a|b)>.
     std::vector<std::string> literals;
 
     [[nodiscard]] bool is_free() const { return literals.empty(); }
+    [[nodiscard]] bool takes_rest() const { return kind.ends_with("..."); }
     /// As in a usage line: "add", "<tenant>", "(up|down)".
     [[nodiscard]] std::string usage() const;
 
@@ -44,5 +46,10 @@ struct Word {
 /// must then be followed by one of these).
 /// @param line zero-terminated, begins with the word
 Word first_word(const char* line);
+
+/// All words up to the line's end or a comment, but for a last "json"; without the blanks around
+/// them, and with the quotes in them.
+/// @param line as above
+Word all_words(const char* line);
 
 } // namespace sallyport::shell

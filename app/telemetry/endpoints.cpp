@@ -20,6 +20,9 @@ Json page_of(const List& list, std::size_t offset, Function to_json) {
     return page(window);
 }
 
+/// As many as there is room for beside the tables.
+constexpr std::size_t most_ports_in_one_answer = 64;
+
 Json port_json(const control::PortReport& port) {
     Json json = port_info_json(port);
     json.update(port_stats_json(port));
@@ -69,7 +72,11 @@ Expected<void> add_endpoints(Telemetry& telemetry, const control::Controller& co
              return page_of(flows ? *flows : std::vector<control::FlowReport>{}, offset, flow_json);
          }},
         {"/sallyport/eswitch", "The NIC's E-Switch. No parameters",
-         [&](std::size_t) { return eswitch_json(controller.eswitch()); }},
+         [&](std::size_t) {
+             Json eswitch = eswitch_json(controller.eswitch());
+             shorten_lists(eswitch, most_ports_in_one_answer);
+             return eswitch;
+         }},
         {"/sallyport/ipsec", "Security associations with counters. Parameter: offset",
          [&](std::size_t offset) { return page_of(controller.ipsec().sas, offset, sa_json); }},
         {"/sallyport/drop", "Dropped packets by reason. No parameters",

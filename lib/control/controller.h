@@ -15,6 +15,7 @@
 #include "failover/state_machine.h"
 #include "overlay/row.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
@@ -177,26 +178,39 @@ struct TenantReport {
     std::optional<NicTenantCounters> nic;
 };
 
-/// A rule of the hardware path. Without a NIC that takes it: what would be asked of one.
+/// A rule of the hardware path, or what has none. Without a NIC that takes it: what would be asked
+/// of one.
 struct FlowReport {
-    std::string table;
+    std::string table; // empty: it is no rule, but what the software path does for want of one
     std::uint32_t group = 0;
     std::string tenant;  // empty: of none, or of several
     std::string vm_port; // likewise
-    std::string match;
+    std::string match;   // of what is no rule: what it would be for
     std::string actions;
-    /// "hardware", "refused", or "no NIC".
+    /// "hardware"; "refused": by the driver; "wanted": it could not be asked, or not yet;
+    /// "software": no NIC could take it; "no NIC".
     std::string state;
-    std::string reason; // of a rule, or of all its row's, that is not in hardware
+    std::string reason; // why it is not in hardware, as far as that is known
     /// Of rules that count, in hardware.
     std::uint64_t packets = 0;
     std::uint64_t bytes = 0;
+    std::string uplink; // that it takes packets from or sends them by; empty: none
 };
 
 /// The E-Switch as a whole.
 struct EswitchReport {
     std::string kind;  // "none", "mlx5"
     std::string proxy; // name of the uplink through which all rules are made
+    /// A port of the E-Switch.
+    struct Port {
+        std::string name;
+        bool is_uplink = false; // else the representor of a vm port's VF
+        std::string function;   // "pf0", "pf0vf3"
+        std::string device;     // DPDK's name
+        std::uint16_t dpdk_id = 0;
+        bool is_proxy = false;
+    };
+    std::vector<Port> ports;
     struct Table {
         std::string name;
         std::uint32_t group = 0;
@@ -217,9 +231,15 @@ struct EswitchReport {
     std::uint64_t dropped_next_hop_unresolved = 0;
     /// Rules that the NIC would not give back.
     std::uint64_t stranded = 0;
+    /// Flow queues, the operations that each one holds, and those in it that have not finished.
+    std::uint32_t queues = 0;
     std::uint32_t queue_size = 0;
+    std::uint32_t in_flight = 0;
     std::uint32_t counters = 0;
     std::uint32_t counters_used = 0;
+    [[nodiscard]] std::uint32_t counters_left() const {
+        return counters - std::min(counters, counters_used);
+    }
     std::string dead;   // why the NIC takes no more changes; empty: it does
     std::string closed; // why all traffic goes by software; empty: it does not
     /// The software path writes the UDP source port that the NIC would.
@@ -230,7 +250,7 @@ struct EswitchReport {
 /// Empty members let everything pass.
 struct FlowFilter {
     std::string tenant;
-    std::string vm_port;
+    std::string port; // uplink or vm port
 };
 
 /// One packet's way through the E-Switch's groups.
@@ -246,7 +266,15 @@ struct ExplainReport {
     Fate fate = Fate::cpu;
     std::string port;   // Fate::port only
     std::string packet; // hexadecimal, as it leaves the NIC
-    std::string cpu;    // what is left to the CPU, empty if nothing
+    std::string cpu;    // why it is left to the CPU, empty if it is not
+    /// Where the card has not what the rows want, as far as the packet meets it.
+    std::vector<std::string> differences{};
+    /// Its fate, or what the card lacks, or that there is none, brings the packet to the CPU.
+    bool cpu_gets_it = false;
+    /// What the software path does with it, a sentence each; and the drop reason it ends under,
+    /// empty if it goes on.
+    std::vector<std::string> software{};
+    std::string software_drop{};
 };
 
 class Controller {

@@ -4,49 +4,15 @@
 #include "control/nic.h"
 #include "eswitch/bring_up/flow_resources.h"
 #include "eswitch/rule_text.h"
-#include "net/outer.h"
+#include "eswitch/stages/uplink.h"
 
 #include <algorithm>
 #include <memory>
 #include <tuple>
 
-#include <fmt/format.h>
 #include <rte_config.h>
 
 namespace sallyport::control {
-namespace {
-
-constexpr std::size_t addresses_length = 12;
-
-/// The MACs at the start of a frame; none if it is too short.
-void add_macs(std::vector<net::MacAddress>& macs, std::span<const std::uint8_t> frame) {
-    if (frame.size() < addresses_length) return;
-    for (const std::size_t offset : {0U, 6U}) {
-        net::MacAddress mac;
-        std::copy_n(frame.begin() + static_cast<long>(offset), mac.octets.size(),
-                    mac.octets.begin());
-        macs.push_back(mac);
-    }
-}
-
-std::string hex(std::span<const std::uint8_t> octets) {
-    return fmt::format("{:02x}", fmt::join(octets, ""));
-}
-
-ExplainReport::Fate to_report(eswitch::ModelVerdict::Fate fate) {
-    switch (fate) {
-    case eswitch::ModelVerdict::Fate::port:
-        return ExplainReport::Fate::port;
-    case eswitch::ModelVerdict::Fate::cpu:
-        return ExplainReport::Fate::cpu;
-    case eswitch::ModelVerdict::Fate::drop:
-        break;
-    }
-    return ExplainReport::Fate::drop;
-}
-
-} // namespace
-
 eswitch::Settings hardware_settings(const config::Settings& settings) {
     const config::UnderlaySettings& underlay = settings.underlay;
     eswitch::Settings hardware;
@@ -68,13 +34,18 @@ HardwareView::HardwareView(const config::Settings& settings, const overlay::Forw
                            const PortSet& ports, const Nic* nic)
     : settings_(settings), state_(state), ports_(ports), nic_(nic) {}
 
+bool HardwareView::is_on_card(std::uint16_t dpdk_port) const {
+    return nic_ == nullptr || nic_->function_of(dpdk_port).has_value();
+}
+
 eswitch::RehearsalPorts HardwareView::rehearsal_ports() const {
     eswitch::RehearsalPorts ports;
     for (const overlay::UplinkIndex index : overlay::all_uplinks)
         ports.uplinks[index] = ports_.uplink(index).port().id();
     ports_.for_each([&](const AttachedPort& attached) {
         if (const auto* const row = state_.find_vm_port(attached.port().name());
-            row != nullptr && attached.port().role() == datapath::PortRole::vm_port)
+            row != nullptr && attached.port().role() == datapath::PortRole::vm_port
+            && is_on_card(attached.port().id()))
             ports.vm_ports[row->id] = attached.port().id();
     });
     ports.underlay_mac = ports_.underlay_mac();
@@ -95,38 +66,79 @@ Expected<std::vector<FlowReport>> HardwareView::flows(const FlowFilter& filter) 
 std::vector<FlowReport> HardwareView::reports(const eswitch::HardwarePath& path,
                                               const FlowFilter& filter) const {
     std::vector<FlowReport> reports;
-    path.for_each_rule([&](const eswitch::RuleReport& rule) {
-        FlowReport report = describe(rule);
+    const auto add = [&](FlowReport report) {
         if (!filter.tenant.empty() && filter.tenant != report.tenant) return;
-        if (!filter.vm_port.empty() && filter.vm_port != report.vm_port) return;
+        if (!filter.port.empty() && filter.port != report.vm_port && filter.port != report.uplink)
+            return;
         reports.push_back(std::move(report));
-    });
+    };
+    path.for_each_rule([&](const eswitch::RuleReport& rule) { add(describe(rule, path.death())); });
+    path.for_each_gap([&](const eswitch::GapReport& gap) { add(describe(gap)); });
     std::sort(reports.begin(), reports.end(), [](const FlowReport& a, const FlowReport& b) {
-        return std::tie(a.group, a.table, a.tenant, a.match)
-               < std::tie(b.group, b.table, b.tenant, b.match);
+        return std::tuple(a.table.empty(), a.group, std::tie(a.table, a.tenant, a.match))
+               < std::tuple(b.table.empty(), b.group, std::tie(b.table, b.tenant, b.match));
     });
     return reports;
 }
 
-FlowReport HardwareView::describe(const eswitch::RuleReport& rule) const {
-    const auto* const tenant = rule.tenant ? state_.tenant(*rule.tenant) : nullptr;
-    const auto* const vm_port = rule.vm_port ? state_.vm_port(*rule.vm_port) : nullptr;
+FlowReport HardwareView::owned_by(std::optional<overlay::TenantId> tenant_id,
+                                  std::optional<overlay::VmPortId> vm_port_id) const {
+    const auto* const tenant = tenant_id ? state_.tenant(*tenant_id) : nullptr;
+    const auto* const vm_port = vm_port_id ? state_.vm_port(*vm_port_id) : nullptr;
     FlowReport report;
     report.tenant = tenant == nullptr ? "" : tenant->row.name;
     report.vm_port = vm_port == nullptr ? "" : vm_port->name;
+    return report;
+}
+
+std::string HardwareView::uplink_of(const eswitch::RuleSpec& spec) const {
+    if (spec.stage == eswitch::StageId::from_uplink) return port_name(spec.match.port);
+    if (spec.stage == eswitch::StageId::uplink && spec.actions == eswitch::uplink_actions::send)
+        return port_name(spec.effect.port);
+    return {};
+}
+
+FlowReport HardwareView::describe(const eswitch::GapReport& gap) const {
+    FlowReport report = owned_by(gap.tenant, gap.vm_port);
+    report.match = gap.what;
+    report.state = "software";
+    report.reason = gap.why;
+    return report;
+}
+
+FlowReport HardwareView::describe(const eswitch::RuleReport& rule, const std::string& death) const {
+    FlowReport report = owned_by(rule.tenant, rule.vm_port);
+    report.uplink = uplink_of(rule.spec);
     report.table = eswitch::stage(rule.spec.stage).name;
     report.group = eswitch::stage(rule.spec.stage).group;
     report.match = eswitch::match_text(rule.spec);
     report.actions = eswitch::actions_text(rule.spec);
     if (nic_ == nullptr) {
         report.state = "no NIC";
-        return report;
+    } else if (rule.in_hardware) {
+        report.state = "hardware";
+        report.packets = rule.count.hits;
+        report.bytes = rule.count.bytes;
+    } else {
+        // What a dead queue says of an operation is no verdict on the rule.
+        const bool refused = !rule.refused.empty() && rule.refused != death;
+        report.state = refused ? "refused" : "wanted";
+        report.reason = refused ? std::string(rule.refused) : death;
     }
-    report.state = rule.in_hardware ? "hardware" : "refused";
-    report.reason = rule.refused;
-    report.packets = rule.count.hits;
-    report.bytes = rule.count.bytes;
     return report;
+}
+
+std::vector<EswitchReport::Port> HardwareView::card_ports() const {
+    std::vector<EswitchReport::Port> ports;
+    ports_.for_each([&](const AttachedPort& attached) {
+        const datapath::Port& port = attached.port();
+        const auto function = nic_->function_of(port.id());
+        if (!function) return;
+        ports.push_back({port.name(), port.role() == datapath::PortRole::uplink,
+                         net::to_string(*function), port.settings().device, port.id(),
+                         port.id() == nic_->proxy()});
+    });
+    return ports;
 }
 
 EswitchReport HardwareView::eswitch() const {
@@ -143,6 +155,7 @@ EswitchReport HardwareView::eswitch() const {
         if (eswitch::counts(stage)) report.counters_used += counts.by_stage[i];
     }
     report.proxy = port_name(nic_->proxy());
+    report.ports = card_ports();
     report.entries_in_hardware = path.entries_in_hardware();
     report.created = counts.created;
     report.updated = counts.updated;
@@ -152,7 +165,9 @@ EswitchReport HardwareView::eswitch() const {
     report.dropped_no_active_uplink = dropped.no_active_uplink.packets;
     report.dropped_next_hop_unresolved = dropped.next_hop_unresolved.packets;
     report.stranded = counts.stranded + counts.stuck;
+    report.queues = eswitch::flow_queues;
     report.queue_size = settings_.eswitch.flow_queue_size;
+    report.in_flight = path.operations_in_flight();
     report.counters = eswitch::needed_counters(hardware_settings(settings_));
     report.dead = path.death();
     report.closed = path.closed();
@@ -166,57 +181,12 @@ Expected<std::string> HardwareView::testpmd_program() const {
     return eswitch::testpmd_program(hardware_settings(settings_), rehearsal_ports(), state_.rows());
 }
 
-std::vector<overlay::Row> HardwareView::rows_for(std::span<const std::uint8_t> packet) const {
-    std::vector<net::MacAddress> macs;
-    add_macs(macs, packet);
-    const net::Outer outer = net::parse_outer(packet.data(), packet.size(), packet.size());
-    if (outer.kind == net::OuterKind::udp && outer.has_vxlan_header)
-        add_macs(macs, packet.subspan(outer.inner_offset()));
-    std::vector<overlay::Row> rows;
-    for (overlay::Row& row : state_.rows()) {
-        const auto* const fdb = std::get_if<overlay::FdbRow>(&row);
-        if (fdb == nullptr || std::find(macs.begin(), macs.end(), fdb->mac) != macs.end())
-            rows.push_back(std::move(row));
-    }
-    return rows;
-}
-
 std::string HardwareView::port_name(std::uint16_t dpdk_port) const {
     std::string name;
     ports_.for_each([&](const AttachedPort& attached) {
         if (attached.port().id() == dpdk_port) name = attached.port().name();
     });
     return name;
-}
-
-Expected<std::uint16_t> HardwareView::find_port(const std::string& name) const {
-    std::optional<std::uint16_t> found;
-    std::string names;
-    ports_.for_each([&](const AttachedPort& attached) {
-        if (attached.port().role() == datapath::PortRole::host) return;
-        names += (names.empty() ? "" : ", ") + attached.port().name();
-        if (attached.port().name() == name) found = attached.port().id();
-    });
-    if (!found) return failure("no such uplink or vm port", "port " + name, "there are: " + names);
-    return *found;
-}
-
-Expected<ExplainReport> HardwareView::explain(const std::string& port,
-                                              std::span<const std::uint8_t> packet) const {
-    const auto id = find_port(port);
-    if (!id) return tl::unexpected(id.error());
-    const auto explanation = eswitch::explain(hardware_settings(settings_), rehearsal_ports(),
-                                              rows_for(packet), *id, packet);
-    if (!explanation) return tl::unexpected(explanation.error());
-    ExplainReport report;
-    for (const eswitch::ExplainedStep& step : explanation->steps)
-        report.steps.push_back({step.group, step.table, step.match, step.actions});
-    report.fate = to_report(explanation->verdict.fate);
-    if (report.fate == ExplainReport::Fate::port)
-        report.port = port_name(explanation->verdict.port);
-    report.packet = hex(explanation->verdict.packet);
-    report.cpu = explanation->cpu;
-    return report;
 }
 
 } // namespace sallyport::control

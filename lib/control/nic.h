@@ -53,6 +53,10 @@ class Nic {
     [[nodiscard]] eswitch::HardwarePath* path() { return path_ ? &*path_ : nullptr; }
     [[nodiscard]] const eswitch::HardwarePath* path() const { return path_ ? &*path_ : nullptr; }
     [[nodiscard]] std::uint16_t proxy() const { return card_->proxy(); }
+    /// What a port of DPDK's stands for; absent where it is none of the card's.
+    [[nodiscard]] std::optional<net::CardFunction> function_of(std::uint16_t port) const {
+        return card_->function_of(port);
+    }
     /// The NIC's UDP source ports, or why they cannot be had. After start_path(), for the rest of
     /// the object's life; to be asked until the uplinks are closed.
     [[nodiscard]] const Expected<eswitch::NicEncapEntropy>& encap_entropy() const {

@@ -246,7 +246,16 @@ Expected<std::string> RunningController::testpmd_program() const {
 
 Expected<ExplainReport> RunningController::explain(const std::string& port,
                                                    std::span<const std::uint8_t> packet) const {
-    return hardware().explain(port, packet);
+    SoftwareScene scene{.state = *state_,
+                        .underlay_mac = ports_->underlay_mac(),
+                        .host_port = settings_.underlay.host_port,
+                        .accept_udp6_zero_checksum = settings_.underlay.accept_udp6_zero_checksum,
+                        .sas = protection_->report().sas};
+    for (const overlay::UplinkIndex index : overlay::all_uplinks) {
+        scene.uplinks[index] = failover_->name(index);
+        if (detectors_) scene.detectors[index] = detectors_->uplink(index).station();
+    }
+    return hardware().explain(port, packet, scene);
 }
 
 IpsecReport RunningController::ipsec() const {

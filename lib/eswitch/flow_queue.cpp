@@ -85,10 +85,12 @@ std::string FlowQueue::submit(Submit&& submit) {
 }
 
 void FlowQueue::push() {
-    postponed_ = 0;
     rte_flow_error error{};
     const int code = flow_.push(pipeline_.proxy(), options_.queue, error);
-    if (code < 0 && code != -EBUSY) die("cannot push: " + describe(error, code));
+    // They stay postponed, and are pushed again.
+    if (code == -EBUSY) return;
+    postponed_ = 0;
+    if (code < 0) die("cannot push: " + describe(error, code));
 }
 
 void FlowQueue::flush() {
@@ -96,9 +98,9 @@ void FlowQueue::flush() {
 }
 
 void FlowQueue::wait_until(std::uint32_t enough) {
-    if (postponed_ > 0) push();
     auto deadline = std::chrono::steady_clock::now() + options_.patience;
     while (in_flight_ > enough && death_.empty()) {
+        if (postponed_ > 0) push();
         const int finished = pull();
         if (finished > 0) {
             deadline = std::chrono::steady_clock::now() + options_.patience;

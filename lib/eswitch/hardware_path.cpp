@@ -45,6 +45,7 @@ Expected<void> HardwarePath::attach_vm_port(overlay::VmPortId id, std::uint16_t 
         return failure("vm port number " + std::to_string(id) + " is beyond the tables",
                        "hardware path");
     representors_[id] = port;
+    retry_pacing_.changed();
     if (const VmPortState* const vm_port = vm_ports_.find(id)) {
         marked_vm_ports_.add(id);
         mark(vm_port->entries);
@@ -318,6 +319,7 @@ void HardwarePath::mark_tenant(const TenantState& tenant) {
 
 void HardwarePath::mark_uplinks() {
     uplinks_marked_ = true;
+    retry_pacing_.changed();
     next_hops_.for_each(
         [this](const NextHopState& next_hop) { marked_next_hops_.add(next_hop.row.id); });
 }

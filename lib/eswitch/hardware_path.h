@@ -11,6 +11,7 @@
 #include "eswitch/marked.h"
 #include "eswitch/meter_profiles.h"
 #include "eswitch/pipeline.h"
+#include "eswitch/retry_pacing.h"
 #include "eswitch/settings.h"
 #include "eswitch/wanted_rules.h"
 #include "overlay/id_table.h"
@@ -36,7 +37,8 @@ struct RuleReport {
     bool in_hardware = false;
     /// The NIC's, while it is in hardware.
     const rte_flow* handle = nullptr;
-    /// Why it is not; empty: it is, or it waits for another one.
+    /// The driver's words, where it refused a rule of the owner; empty: it is in hardware, or only
+    /// wanted.
     std::string_view refused;
     /// Of rules that count.
     rte_flow_query_count count{};
@@ -46,6 +48,18 @@ struct RuleReport {
 };
 
 using RuleVisit = std::function<void(const RuleReport&)>;
+
+/// What is left to the software path for want of a rule that could be asked of a NIC.
+struct GapReport {
+    /// "station 02:00:00:00:00:01", "vni 100 to 192.0.2.1", ...
+    std::string what;
+    std::string_view why;
+    /// As of a rule.
+    std::optional<overlay::TenantId> tenant;
+    std::optional<overlay::VmPortId> vm_port;
+};
+
+using GapVisit = std::function<void(const GapReport&)>;
 
 /// All calls from the thread that owns the flow queue.
 ///
@@ -81,9 +95,10 @@ class HardwarePath final : public overlay::Path {
     /// The NIC learns nothing: what it does not know goes to the software path.
     void take_learned(std::vector<overlay::LearnEvent>&, std::size_t) override {}
 
-    /// Asks the NIC again for some of what it refused, which nothing else may bring up again: to be
-    /// called every now and then. Costs nothing while nothing is refused.
-    Expected<void> retry();
+    /// Asks the NIC again for some of what it refused, which nothing else may bring up again, if it
+    /// is time to (RetryPacing): to be called each second. Costs nothing while nothing is refused.
+    Expected<void>
+    retry(std::chrono::steady_clock::time_point now = std::chrono::steady_clock::now());
 
     /// Why a row, or a part of it, is in software; empty: the NIC has all of it; absent: no such
     /// row.
@@ -115,16 +130,33 @@ class HardwarePath final : public overlay::Path {
     [[nodiscard]] DroppedTraffic dropped() const;
     void reset_traffic() { traffic_base_ = rules_.traffic(); }
 
-    /// All rules, by owner. The path must not be changed by @p visit.
+    /// All rules that are wanted, by owner. The path must not be changed by @p visit.
     void for_each_rule(const RuleVisit& visit) const;
+    /// Without those of fdb entries of other stations than these, of any tenant.
+    void for_each_rule(std::span<const net::MacAddress> stations, const RuleVisit& visit) const;
+    /// What no rule is wanted for, though the rows call for one. The path must not be changed by
+    /// @p visit.
+    void for_each_gap(const GapVisit& visit) const;
     [[nodiscard]] const InstalledRules::Counts& rule_counts() const { return rules_.counts(); }
+    /// Operations on the flow queue that the NIC has not finished. None is left between two calls,
+    /// unless the queue is dead.
+    [[nodiscard]] std::uint32_t operations_in_flight() const { return rules_.in_flight(); }
     /// Why everything is in software; empty: it is not.
     [[nodiscard]] const std::string& closed() const { return closed_; }
     /// Why the NIC's rules stay as they are and no change is taken; empty: they do not.
     [[nodiscard]] const std::string& death() const { return rules_.death(); }
 
   private:
-    class Teller;
+    class RuleTeller;
+    class GapTeller;
+
+    /// @param teller takes each owner of rules, and whose that is
+    template<class Teller>
+    void tell_all(Teller&& teller) const;
+    template<class Teller>
+    void tell_all_but_entries(Teller& teller) const;
+    template<class Teller>
+    void tell_entry(Teller& teller, const FdbEntry& entry) const;
 
     void put(const overlay::TenantRow& row);
     void put(const overlay::VmPortRow& row);
@@ -166,7 +198,16 @@ class HardwarePath final : public overlay::Path {
     void make_vm_port(VmPortState& vm_port);
     void make_uplinks();
     void drop_unused_meters();
-    void retry_refused(std::size_t most);
+    /// Makes the rules of all that is marked, and breaks what is left over.
+    void make_marked();
+    /// Take up again what was refused.
+    void retry_owners(std::span<const RuleOwner> owners);
+    void retry_entries(std::size_t most);
+    /// Some of refused_owners_, so many at most.
+    [[nodiscard]] std::vector<RuleOwner> some_refused_owners(std::size_t most) const;
+    [[nodiscard]] std::size_t refused_rows() const {
+        return refused_owners_.size() + refused_.size() + newly_refused_.size();
+    }
     void break_old();
     void close(std::string why);
     void handle(const std::vector<InstalledRules::Refusal>& refusals);
@@ -219,6 +260,7 @@ class HardwarePath final : public overlay::Path {
     std::vector<FdbEntryId> refused_, newly_refused_;
     /// All others that were refused; may name some that are gone or refused no more.
     std::set<RuleOwner> refused_owners_;
+    RetryPacing retry_pacing_;
     std::unordered_map<TrafficAccount, Traffic> traffic_base_;
     /// Texts of FdbEntry::reason; the first is empty.
     std::vector<std::string> reasons_;

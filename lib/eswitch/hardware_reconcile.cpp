@@ -5,6 +5,7 @@
 #include "eswitch/rule_owner.h"
 
 #include <algorithm>
+#include <iterator>
 #include <set>
 #include <utility>
 
@@ -20,30 +21,59 @@ constexpr std::size_t most_retries = 64;
 
 } // namespace
 
-Expected<void> HardwarePath::reconcile() {
-    const std::uint32_t before = rules_.counts().rules;
+void HardwarePath::make_marked() {
     make_next_hops();
     make_length_classes();
     make_entries();
     make_origins();
     make_uplinks();
     break_old();
-    if (rules_.counts().rules < before)
-        retry_refused(std::min<std::size_t>(before - rules_.counts().rules, most_retries));
+}
+
+Expected<void> HardwarePath::reconcile() {
+    const std::uint32_t rules = rules_.counts().rules;
+    const std::size_t refused = refused_rows();
+    const std::vector<RuleOwner> owners = some_refused_owners(most_retries);
+    make_marked();
+    if (rules_.counts().rules < rules) {
+        retry_owners(owners);
+        retry_entries(std::min<std::size_t>(rules - rules_.counts().rules, most_retries));
+        retry_pacing_.changed();
+    }
+    if (refused_rows() > refused) retry_pacing_.changed();
     refused_.insert(refused_.end(), newly_refused_.begin(), newly_refused_.end());
     newly_refused_.clear();
     return alive();
 }
 
-Expected<void> HardwarePath::retry() {
-    if (refused_owners_.empty() && refused_.empty()) return {};
-    for (const RuleOwner owner : std::exchange(refused_owners_, {}))
-        mark_refused(owner);
-    if (auto able = reconcile(); !able) return able;
-    retry_refused(most_retries);
+Expected<void> HardwarePath::retry(std::chrono::steady_clock::time_point now) {
+    if (refused_rows() == 0 || !retry_pacing_.is_due(now)) return {};
+    const std::size_t before = refused_rows();
+    retry_owners(some_refused_owners(before));
+    retry_entries(most_retries);
+    if (refused_rows() < before)
+        retry_pacing_.changed();
+    else
+        retry_pacing_.was_refused(now);
     refused_.insert(refused_.begin(), newly_refused_.begin(), newly_refused_.end());
     newly_refused_.clear();
     return alive();
+}
+
+std::vector<RuleOwner> HardwarePath::some_refused_owners(std::size_t most) const {
+    const std::size_t count = std::min(most, refused_owners_.size());
+    const auto first = refused_owners_.begin();
+    return {first, std::next(first, static_cast<std::ptrdiff_t>(count))};
+}
+
+void HardwarePath::retry_owners(std::span<const RuleOwner> owners) {
+    bool any = false;
+    for (const RuleOwner owner : owners) {
+        if (refused_owners_.erase(owner) == 0) continue;
+        mark_refused(owner);
+        any = true;
+    }
+    if (any) make_marked();
 }
 
 void HardwarePath::mark_refused(RuleOwner owner) {
@@ -184,7 +214,7 @@ void HardwarePath::drop_unused_meters() {
     meters_.keep_only(used);
 }
 
-void HardwarePath::retry_refused(std::size_t most) {
+void HardwarePath::retry_entries(std::size_t most) {
     bool tried = false;
     for (; most > 0 && !refused_.empty(); refused_.pop_back()) {
         const FdbEntryId id = refused_.back();

@@ -6,7 +6,9 @@
 namespace sallyport::eswitch {
 
 void HardwarePath::want(WantedRules& out, overlay::UplinkIndex index) const {
-    if (closed_.empty() && active_ == index) want_uplink(out, uplinks_[index], underlay_mac_);
+    if (active_ != index) return;
+    if (!closed_.empty()) return out.missing(closed_.c_str());
+    want_uplink(out, uplinks_[index], underlay_mac_);
 }
 
 void HardwarePath::want(WantedRules& out, const TenantState& tenant) const {
@@ -14,7 +16,7 @@ void HardwarePath::want(WantedRules& out, const TenantState& tenant) const {
 }
 
 void HardwarePath::want(WantedRules& out, const VmPortState& vm_port) const {
-    if (!closed_.empty()) return;
+    if (!closed_.empty()) return out.missing(closed_.c_str());
     const auto& limit = vm_port.row.rate_limit;
     want_vm_port(out, vm_port, representor(vm_port.row.id), limit ? meters_.find(*limit) : nullptr);
 }
@@ -98,69 +100,137 @@ void HardwarePath::forget(TrafficAccount account) {
     traffic_base_.erase(account);
 }
 
-/// Tells of the rules of one owner after another.
-class HardwarePath::Teller {
-  public:
-    Teller(const HardwarePath& path, const RuleVisit& visit) : path_(path), visit_(visit) {}
+/// Whose the rules are that are told of.
+struct Belonging {
+    std::optional<overlay::TenantId> tenant;
+    std::optional<overlay::VmPortId> vm_port;
+};
 
-    void belongs_to(std::optional<overlay::TenantId> tenant,
-                    std::optional<overlay::VmPortId> vm_port = std::nullopt) {
-        report_.tenant = tenant;
-        report_.vm_port = vm_port;
-    }
-    void tell(const WantedRules& wanted, std::span<const RuleId> slots, std::string_view refused) {
-        report_.refused = refused;
-        for (const RuleSpec& spec : wanted.specs()) {
-            const RuleId id = path_.rules_.find(slots, spec);
-            report_.spec = spec;
-            report_.in_hardware = path_.rules_.in_hardware(id);
-            report_.handle = path_.rules_.handle(id);
-            report_.count = path_.rules_.query(id);
-            visit_(report_);
-        }
-    }
+class HardwarePath::RuleTeller {
+  public:
+    RuleTeller(const HardwarePath& path, const RuleVisit& visit) : path_(path), visit_(visit) {}
+
     /// @param what as the want() of the state takes it
     template<class State, class... What>
-    void tell_of(const State& state, const What&... what) {
-        WantedRules wanted;
-        path_.want(wanted, what...);
-        tell(wanted, state.rules, state.refused);
+    void tell(const Belonging& belonging, const State& state, const What&... what) {
+        tell_of(belonging, state.rules, state.refused, what...);
+    }
+    void tell(const Belonging& belonging, const FdbEntry& entry) {
+        tell_of(belonging, entry.rules, entry.refused ? path_.reasons_[entry.reason] : "", entry);
     }
 
   private:
+    template<class... What>
+    void tell_of(const Belonging& belonging, std::span<const RuleId> slots,
+                 std::string_view refused, const What&... what) {
+        WantedRules wanted;
+        path_.want(wanted, what...);
+        for (const RuleSpec& spec : wanted.specs()) {
+            const RuleId id = path_.rules_.find(slots, spec);
+            visit_({.spec = spec,
+                    .in_hardware = path_.rules_.in_hardware(id),
+                    .handle = path_.rules_.handle(id),
+                    .refused = refused,
+                    .count = path_.rules_.query(id),
+                    .tenant = belonging.tenant,
+                    .vm_port = belonging.vm_port});
+        }
+    }
+
     const HardwarePath& path_;
     const RuleVisit& visit_;
-    RuleReport report_;
 };
 
-void HardwarePath::for_each_rule(const RuleVisit& visit) const {
-    Teller teller(*this, visit);
+class HardwarePath::GapTeller {
+  public:
+    GapTeller(const HardwarePath& path, const GapVisit& visit) : path_(path), visit_(visit) {}
+
+    template<class State, class... What>
+    void tell(const Belonging& belonging, const State&, const What&... what) {
+        tell_of(belonging, what...);
+    }
+    void tell(const Belonging& belonging, const FdbEntry& entry) { tell_of(belonging, entry); }
+
+  private:
+    template<class... What>
+    void tell_of(const Belonging& belonging, const What&... what) {
+        WantedRules wanted;
+        path_.want(wanted, what...);
+        if (wanted.why_missing() != nullptr)
+            visit_({text(what...), wanted.why_missing(), belonging.tenant, belonging.vm_port});
+    }
+    static std::string text(overlay::UplinkIndex) { return "packets from the active uplink"; }
+    static std::string text(const NextHopState& next_hop) {
+        return "next hop " + next_hop.row.address.to_string();
+    }
+    static std::string text(std::uint32_t, const LengthClassState& length_class) {
+        return "packets of an MTU of " + std::to_string(length_class.mtu);
+    }
+    static std::string text(const VmPortState& vm_port) {
+        return "packets from vm port " + vm_port.row.name;
+    }
+    static std::string text(const TenantState& tenant) {
+        return "vni " + std::to_string(tenant.row.vni) + " to " + tenant.row.local_vtep.to_string();
+    }
+    [[nodiscard]] std::string text(TunnelId, const TunnelState& tunnel) const {
+        const VtepState* const vtep = path_.vteps_.find(tunnel.vtep);
+        return "from vtep " + (vtep == nullptr ? "" : vtep->row.address.to_string());
+    }
+    static std::string text(const FdbEntry& entry) { return "station " + entry.mac.to_string(); }
+
+    const HardwarePath& path_;
+    const GapVisit& visit_;
+};
+
+template<class Teller>
+void HardwarePath::tell_all_but_entries(Teller& teller) const {
     for (const overlay::UplinkIndex index : overlay::all_uplinks)
-        teller.tell_of(uplinks_[index], index);
-    next_hops_.for_each([&](const NextHopState& next_hop) { teller.tell_of(next_hop, next_hop); });
+        teller.tell({}, uplinks_[index], index);
+    next_hops_.for_each([&](const NextHopState& next_hop) { teller.tell({}, next_hop, next_hop); });
     for (std::uint32_t id = 0; id < most_length_classes; ++id) {
         const LengthClassState* const length_class = length_classes_.find(id);
-        if (length_class != nullptr) teller.tell_of(*length_class, id, *length_class);
+        if (length_class != nullptr) teller.tell({}, *length_class, id, *length_class);
     }
     vm_ports_.for_each([&](const VmPortState& vm_port) {
-        teller.belongs_to(vm_port.row.tenant, vm_port.row.id);
-        teller.tell_of(vm_port, vm_port);
+        teller.tell({vm_port.row.tenant, vm_port.row.id}, vm_port, vm_port);
     });
     tenants_.for_each([&](const TenantState& tenant) {
-        teller.belongs_to(tenant.row.id);
-        teller.tell_of(tenant, tenant);
+        teller.tell({tenant.row.id, std::nullopt}, tenant, tenant);
         for (const TunnelId id : tenant.tunnels)
-            teller.tell_of(*tunnels_.find(id), id, *tunnels_.find(id));
+            teller.tell({tenant.row.id, std::nullopt}, *tunnels_.find(id), id, *tunnels_.find(id));
     });
-    entries_.for_each([&](FdbEntryId id) {
-        const FdbEntry& entry = entries_[id];
-        teller.belongs_to(entry.tenant);
-        if (!entry.remote)
-            teller.belongs_to(entry.tenant, static_cast<overlay::VmPortId>(entry.place));
-        WantedRules wanted;
-        want(wanted, entry);
-        teller.tell(wanted, entry.rules, reasons_[entry.reason]);
+}
+
+template<class Teller>
+void HardwarePath::tell_entry(Teller& teller, const FdbEntry& entry) const {
+    Belonging belonging{entry.tenant, std::nullopt};
+    if (!entry.remote) belonging.vm_port = static_cast<overlay::VmPortId>(entry.place);
+    teller.tell(belonging, entry);
+}
+
+template<class Teller>
+void HardwarePath::tell_all(Teller&& teller) const {
+    tell_all_but_entries(teller);
+    entries_.for_each([&](FdbEntryId id) { tell_entry(teller, entries_[id]); });
+}
+
+void HardwarePath::for_each_rule(const RuleVisit& visit) const {
+    tell_all(RuleTeller(*this, visit));
+}
+
+void HardwarePath::for_each_rule(std::span<const net::MacAddress> stations,
+                                 const RuleVisit& visit) const {
+    RuleTeller teller(*this, visit);
+    tell_all_but_entries(teller);
+    tenants_.for_each([&](const TenantState& tenant) {
+        for (const net::MacAddress& mac : stations)
+            if (const FdbEntryId id = entries_.find(tenant.row.id, mac); id != no_entry)
+                tell_entry(teller, entries_[id]);
     });
+}
+
+void HardwarePath::for_each_gap(const GapVisit& visit) const {
+    tell_all(GapTeller(*this, visit));
 }
 
 } // namespace sallyport::eswitch

@@ -84,6 +84,8 @@ class InstalledRules {
     [[nodiscard]] StageId stage_of(RuleId id) const { return rules_[id].stage; }
     [[nodiscard]] const Counts& counts() const { return counts_; }
     [[nodiscard]] const std::string& death() const { return queue_.death(); }
+    /// Operations that the NIC has not finished.
+    [[nodiscard]] std::uint32_t in_flight() const { return queue_.in_flight(); }
 
   private:
     enum class State : std::uint8_t { unused, creating, updating, installed, failed, destroying };

@@ -6,6 +6,7 @@
 #include "eswitch/testpmd_printer.h"
 
 #include <sstream>
+#include <tuple>
 #include <utility>
 
 namespace sallyport::eswitch {
@@ -89,6 +90,16 @@ Expected<std::string> testpmd_program(const Settings& settings, const RehearsalP
     return text.str();
 }
 
+bool same_match(const RuleReport& one, const RuleReport& other) {
+    const auto key = [](const RuleReport& rule) {
+        RuleMatch match = rule.spec.match;
+        // Elsewhere a tag has a tunnel's or a length class's number in it, or the tenant's.
+        if (rule.spec.stage != StageId::uplink) match.tag = 0;
+        return std::tuple(rule.spec.stage, rule.spec.pattern, rule.tenant, rule.vm_port, match);
+    };
+    return key(one) == key(other);
+}
+
 Expected<Explanation> explain(const Settings& settings, const RehearsalPorts& ports,
                               std::span<const overlay::Row> rows, std::uint16_t port,
                               std::span<const std::uint8_t> packet) {
@@ -110,6 +121,8 @@ Expected<Explanation> explain(const Settings& settings, const RehearsalPorts& po
             explanation.steps[i].table = stage(rule.spec.stage).name;
             explanation.steps[i].match = match_text(rule.spec);
             explanation.steps[i].actions = actions_text(rule.spec);
+            explanation.steps[i].rule =
+                RuleReport{.spec = rule.spec, .tenant = rule.tenant, .vm_port = rule.vm_port};
         }
     });
     if (explanation.verdict.fate == ModelVerdict::Fate::cpu && explanation.cpu.empty())

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -44,7 +45,13 @@ struct ExplainedStep {
     std::string table;
     std::string match;
     std::string actions;
+    /// The one that matches: what it is, and whose.
+    std::optional<RuleReport> rule;
 };
+
+/// Whether two rules, of paths that were given the same rows and ports, are for the same packets.
+/// The numbers that each path gives as it likes are left out.
+bool same_match(const RuleReport& one, const RuleReport& other);
 
 struct Explanation {
     std::vector<ExplainedStep> steps;

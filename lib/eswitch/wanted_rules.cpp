@@ -209,7 +209,7 @@ void want_remote_entry(WantedRules& out, const FdbEntry& entry, const TenantStat
                  .effect = {.tag = tenant.row.id}});
     if (const char* const why = why_not_encapsulated(tenant, settings)) return out.missing(why);
     if (next_hop == nullptr) return out.missing("no route leads to the vtep");
-    if (!next_hop->usable) return out.missing("the NIC refuses the next hop");
+    if (!next_hop->usable) return out.missing("the NIC has no rule for the next hop");
     out.add({.stage = StageId::fdb,
              .pattern = fdb_pattern::remote,
              .actions = vtep.address.is_ipv4() ? fdb_actions::encapsulate_ipv4

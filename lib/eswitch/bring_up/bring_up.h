@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -54,6 +55,8 @@ class NicBringUp {
     [[nodiscard]] std::uint16_t proxy() const { return proxy_; }
     /// Null where DPDK has no port for it. Lives until the next add() or closed().
     [[nodiscard]] const NicPort* find(const net::CardFunction& function) const;
+    /// What the port stands for; absent where it is none of the card's.
+    [[nodiscard]] std::optional<net::CardFunction> function_of(std::uint16_t port) const;
     /// What an operator may want to know: ports that nobody asked for, work-arounds in use.
     [[nodiscard]] const std::vector<std::string>& notes() const { return notes_; }
 

@@ -15,6 +15,12 @@ const NicPort* NicBringUp::find(const net::CardFunction& function) const {
     return found == found_.end() ? nullptr : &found->second.port;
 }
 
+std::optional<net::CardFunction> NicBringUp::function_of(std::uint16_t port) const {
+    for (const auto& [function, found] : found_)
+        if (found.port.id == port) return function;
+    return std::nullopt;
+}
+
 NicBringUp::Ports::value_type* NicBringUp::find_port(std::uint16_t port) {
     const auto found = std::find_if(found_.begin(), found_.end(), [port](const auto& entry) {
         return entry.second.port.id == port;

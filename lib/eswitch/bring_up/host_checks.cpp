@@ -22,7 +22,9 @@ void check_dpdk(const HostFacts& facts, Complaints& out) {
     if (facts.dpdk >= first_multiport_release) return;
     out.push_back({fmt::format("DPDK {} has no multiport E-Switch", to_string(facts.dpdk)),
                    {},
-                   fmt::format("run with {} or later; docs/hardware.md says which are good",
+                   fmt::format("run with {} or later: on Debian 13 'apt install libdpdk-dev' has "
+                               "one, for which Sallyport is built anew; docs/hardware.md says "
+                               "which are good",
                                to_string(first_multiport_release))});
 }
 
@@ -38,7 +40,8 @@ void check_kernel(const HostFacts& facts, Complaints& out) {
             {fmt::format("Linux {}.{} has no multiport E-Switch", facts.kernel->version,
                          facts.kernel->patchlevel),
              {},
-             "run Linux 6.3 or later, or the driver of MLNX_OFED 23.04-0.5.3.3 or later"});
+             "run Linux 6.3 or later (Debian 12: 'apt install -t bookworm-backports "
+             "linux-image-amd64' and reboot), or the driver of MLNX_OFED 23.04-0.5.3.3 or later"});
     if (facts.packaged_driver) return;
     for (const auto& [option, set] : {std::pair{"CONFIG_NET_TC_SKB_EXT", facts.tc_skb_ext},
                                       std::pair{"CONFIG_MLX5_CLS_ACT", facts.mlx5_cls_act}})
@@ -47,7 +50,9 @@ void check_kernel(const HostFacts& facts, Complaints& out) {
                                        "will not send",
                                        option),
                            {},
-                           fmt::format("run a kernel with {}=y", option)});
+                           fmt::format("run a kernel with {0}=y: in its source 'scripts/config "
+                                       "--enable {0}', build, install and reboot",
+                                       option)});
 }
 
 /// Whether there is a function of the right kind to complain about further.
@@ -127,22 +132,34 @@ void check_modes(const HostFacts& facts, Complaints& out) {
     }
 }
 
+std::string firmware_command_for_vfs(const net::PciAddress& pci, unsigned vfs) {
+    return fmt::format("mlxconfig -d {} set SRIOV_EN=1 NUM_OF_VFS={}", to_string(pci), vfs);
+}
+
 void check_vfs(const HostFacts& facts, unsigned pf, const WantedPorts& wanted, Complaints& out) {
     unsigned needed = 0;
     for (const net::CardFunction& function : wanted.functions)
         if (function.pf == pf && function.vf) needed = std::max(needed, *function.vf + 1);
     const PhysicalFunctionFacts& function = facts.functions[pf];
-    if (needed == 0 || !function.vfs || *function.vfs >= needed) return;
+    if (needed == 0) return;
+    const std::string wanted_vf = to_string(net::CardFunction{pf, needed - 1});
+    if (!function.sriov.value_or(true))
+        out.push_back({fmt::format("{} is wanted, and SR-IOV is off in the firmware of {}",
+                                   wanted_vf, name_of(facts, pf)),
+                       {},
+                       fmt::format("run '{}' and power-cycle the host; then '{}'",
+                                   firmware_command_for_vfs(function.address, needed),
+                                   command_for_vfs(function.address, needed))});
+    if (!function.vfs || *function.vfs >= needed) return;
     std::string remedy = fmt::format("run '{}'", command_for_vfs(function.address, needed));
     if (*function.vfs != 0)
         remedy += " after 'echo 0' to the same file, which takes the VFs there are from their "
                   "guests";
     if (function.most_vfs && *function.most_vfs < needed)
-        remedy = fmt::format("run 'mlxconfig -d {} set SRIOV_EN=1 NUM_OF_VFS={}' and power-cycle "
-                             "the host, which allows {} VFs now",
-                             to_string(function.address), needed, *function.most_vfs);
-    out.push_back({fmt::format("{} is wanted, and {} has {} VFs",
-                               to_string(net::CardFunction{pf, needed - 1}), name_of(facts, pf),
+        remedy =
+            fmt::format("run '{}' and power-cycle the host, which allows {} VFs now",
+                        firmware_command_for_vfs(function.address, needed), *function.most_vfs);
+    out.push_back({fmt::format("{} is wanted, and {} has {} VFs", wanted_vf, name_of(facts, pf),
                                *function.vfs),
                    {},
                    remedy});

@@ -84,13 +84,16 @@ PhysicalFunctionFacts gather_function(const net::PciAddress& address, DevlinkRea
     if (!facts.present) return facts;
     facts.vendor = first_line(device / "vendor");
     facts.driver = fs::read_symlink(device / "driver", error).filename().string();
+    if (const bool there = fs::exists(device / "sriov_numvfs", error); !error) facts.sriov = there;
     facts.vfs = number_in(device / "sriov_numvfs");
     facts.most_vfs = number_in(device / "sriov_totalvfs");
     facts.rdma = !entries(device / "infiniband").empty();
     if (!facts.vfs)
-        notes.push_back(fmt::format("cannot read the number of VFs of {}: it has no SR-IOV, which "
-                                    "firmware parameter SRIOV_EN turns on",
-                                    to_string(address)));
+        notes.push_back(fmt::format("cannot read the number of VFs of {}{}", to_string(address),
+                                    facts.sriov.value_or(true)
+                                        ? ""
+                                        : ": it has no SR-IOV, which firmware parameter SRIOV_EN "
+                                          "turns on"));
     gather_devlink(devlink, device, facts, notes);
     return facts;
 }

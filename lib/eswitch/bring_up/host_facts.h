@@ -45,6 +45,8 @@ struct PhysicalFunctionFacts {
     /// "switchdev", "legacy"
     std::optional<std::string> eswitch_mode;
     std::optional<bool> multiport;
+    /// Its PCI function has SR-IOV; firmware may hide it.
+    std::optional<bool> sriov;
     std::optional<unsigned> vfs;
     std::optional<unsigned> most_vfs;
     /// There is an RDMA device, without which DPDK cannot open the port.

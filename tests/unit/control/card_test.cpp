@@ -69,6 +69,22 @@ class RefusingFlow final : public testing::ForwardingFlowApi {
     const bool& refuses_;
 };
 
+/// Whose flow queue dies when it is told to.
+class DyingFlow final : public testing::ForwardingFlowApi {
+  public:
+    DyingFlow(eswitch::FlowApi& next, const bool& dead) : ForwardingFlowApi(next), dead_(dead) {}
+
+    int push(std::uint16_t port, std::uint32_t queue, rte_flow_error& error) override {
+        if (dead_)
+            return rte_flow_error_set(&error, EIO, RTE_FLOW_ERROR_TYPE_UNSPECIFIED, nullptr,
+                                      "it is on fire");
+        return ForwardingFlowApi::push(port, queue, error);
+    }
+
+  private:
+    const bool& dead_;
+};
+
 class CardTest : public ControllerTest {
   protected:
     static config::Settings settings() {
@@ -105,6 +121,25 @@ class CardTest : public ControllerTest {
         octets.insert(octets.end(), {0x08, 0x00, 0x45, 0, 0, 20, 0, 0, 0, 0, 64, 0, 0x7a, 0xeb});
         octets.resize(34);
         return octets;
+    }
+    /// The same with a flow API in front of the card's.
+    template<class Flow>
+    void start_with_card_behind(const bool& told) {
+        NicBackend backend = card.backend(4);
+        backend.flow = std::make_unique<Flow>(card.model(), told);
+        auto started = Controller::start(settings(), *loop, std::move(backend));
+        ASSERT_TRUE(started) << started.error().message();
+        controller = std::move(*started);
+    }
+    /// Of the rules and gaps that the filter lets through, those in the table; each as "state:
+    /// reason".
+    std::vector<std::string> states(const std::string& table, const FlowFilter& filter = {}) {
+        std::vector<std::string> states;
+        const auto flows = controller->flows(filter);
+        for (const FlowReport& flow : flows.value_or(std::vector<FlowReport>{}))
+            if (flow.table == table)
+                states.push_back(flow.state + ": " + flow.match + ": " + flow.reason);
+        return states;
     }
     /// @param code what the card answers when it is asked for a UDP source port
     void start_with_asked_card(int code = 0) {
@@ -162,11 +197,7 @@ TEST_F(CardTest, FailoverMovesTheCardsTraffic) {
 
 TEST_F(CardTest, WhatTheCardRefusesInAFailoverIsOnRecordAndHealsInTime) {
     bool refuses = false;
-    NicBackend backend = card.backend(4);
-    backend.flow = std::make_unique<RefusingFlow>(card.model(), refuses);
-    auto started = Controller::start(settings(), *loop, std::move(backend));
-    ASSERT_TRUE(started) << started.error().message();
-    controller = std::move(*started);
+    start_with_card_behind<RefusingFlow>(refuses);
     ASSERT_TRUE(controller->switch_uplink());
     const failover::RuleCounts well = controller->failover_history().back().hardware_rules;
     EXPECT_EQ(well.changed, 3U) << "the next hop, and what comes from either uplink";
@@ -257,6 +288,8 @@ TEST_F(CardTest, FlowsTellWhatTheCardHas) {
     for (const FlowReport& flow : *flows)
         EXPECT_EQ(flow.state, "hardware") << flow.match;
     send("pf0vf0", frame(1, 2));
+    for (const FlowReport& flow : *flows)
+        EXPECT_EQ(flow.reason, "") << flow.match;
     const auto counted = controller->flows({"", "blue2"});
     ASSERT_TRUE(counted);
     EXPECT_TRUE(std::any_of(counted->begin(), counted->end(), [](const FlowReport& flow) {
@@ -273,6 +306,102 @@ TEST_F(CardTest, FlowsTellWhatTheCardHas) {
     EXPECT_EQ(eswitch.entries_in_hardware, 3U);
     EXPECT_EQ(eswitch.entries, 3U);
     EXPECT_EQ(eswitch.closed, "");
+}
+
+TEST_F(CardTest, TheEswitchTellsItsPortsQueuesAndCounters) {
+    config::Settings mixed = settings();
+    mixed.tenants[0].vm_ports[1].device = "net_null_blue2,no-rx=1";
+    start_with_card(mixed);
+    const EswitchReport eswitch = controller->eswitch();
+    const auto told = [](const EswitchReport::Port& port) {
+        return port.name + (port.is_uplink ? " uplink " : " vf ") + port.function
+               + (port.is_proxy ? " proxy" : "");
+    };
+    std::vector<std::string> ports;
+    std::transform(eswitch.ports.begin(), eswitch.ports.end(), std::back_inserter(ports), told);
+    EXPECT_EQ(ports, (std::vector<std::string>{"p0 uplink pf0 proxy", "p1 uplink pf1",
+                                               "blue1 vf pf0vf0"}));
+    EXPECT_EQ(eswitch.ports[2].dpdk_id, card.port("pf0vf0"));
+    EXPECT_EQ(eswitch.queues, 1U);
+    EXPECT_EQ(eswitch.queue_size, 256U);
+    EXPECT_EQ(eswitch.in_flight, 0U);
+    EXPECT_GT(eswitch.counters_used, 0U);
+    EXPECT_EQ(eswitch.counters_left(), eswitch.counters - eswitch.counters_used);
+}
+
+TEST_F(CardTest, AnUplinkHasFlowsOfItsOwn) {
+    start_with_card(settings());
+    EXPECT_EQ(states("from-uplink", {"", "p0"}).size(), 1U);
+    EXPECT_EQ(states("uplink", {"", "p0"}).size(), 1U);
+    EXPECT_EQ(states("vm-station", {"", "p0"}).size(), 0U);
+    EXPECT_EQ(controller->flows({"", "p1"})->size(), 0U) << "the backup uplink has none";
+    ASSERT_TRUE(controller->switch_uplink());
+    EXPECT_EQ(controller->flows({"", "p0"})->size(), 0U);
+    EXPECT_EQ(controller->flows({"", "p1"})->size(), 2U);
+}
+
+TEST_F(CardTest, WhatNoCardCouldTakeIsInSoftwareAndSaysWhy) {
+    auto mixed = settings();
+    mixed.tenants[0].vm_ports[1].device = "net_null_blue2,no-rx=1";
+    start_with_card(mixed);
+    EXPECT_EQ(states("", {"blue", "blue2"}),
+              (std::vector<std::string>{
+                  "software: packets from vm port blue2: no representor is attached",
+                  "software: station 02:00:00:00:10:02: no representor is attached to the vm "
+                  "port"}));
+    EXPECT_EQ(states("", {"blue", "blue1"}), std::vector<std::string>{});
+}
+
+TEST_F(CardTest, ExplainTellsWhatTheCardLacksOfTheWay) {
+    bool refuses = false;
+    start_with_card_behind<RefusingFlow>(refuses);
+    const auto explain = [&](std::uint8_t from, std::uint8_t to) {
+        const auto report = controller->explain("blue1", frame(from, to));
+        EXPECT_TRUE(report);
+        return report.value_or(ExplainReport{});
+    };
+    EXPECT_EQ(explain(1, 2).fate, ExplainReport::Fate::port);
+    EXPECT_FALSE(explain(1, 2).cpu_gets_it);
+    refuses = true;
+    ASSERT_TRUE(controller->add_fdb("blue", {station(3), "blue2", {}}));
+    EXPECT_FALSE(explain(1, 2).cpu_gets_it) << "the other stations are as they were";
+    const ExplainReport refused = explain(1, 3);
+    EXPECT_EQ(refused.fate, ExplainReport::Fate::port) << "by the rows";
+    EXPECT_TRUE(refused.cpu_gets_it);
+    ASSERT_EQ(refused.differences.size(), 1U);
+    EXPECT_NE(refused.differences[0].find("fdb: "), std::string::npos) << refused.differences[0];
+    EXPECT_NE(refused.differences[0].find("refused: "), std::string::npos);
+    EXPECT_NE(refused.differences[0].find("no room"), std::string::npos);
+    EXPECT_EQ(refused.software.back(), "sends it by vm port blue2");
+    const ExplainReport unknown = explain(1, 7);
+    EXPECT_EQ(unknown.fate, ExplainReport::Fate::cpu);
+    EXPECT_EQ(unknown.differences, std::vector<std::string>{});
+    EXPECT_NE(unknown.software.front().find("floods it to 1 vm ports and 2 vteps"),
+              std::string::npos)
+        << unknown.software.front();
+    controller.reset();
+}
+
+TEST_F(CardTest, ExplainTellsOfADeadQueueAndOfPortsThatAreNotTheCards) {
+    bool dead = false;
+    start_with_card_behind<DyingFlow>(dead);
+    dead = true;
+    static_cast<void>(controller->add_fdb("blue", {station(3), "blue2", {}}));
+    const auto report = controller->explain("blue1", frame(1, 2));
+    ASSERT_TRUE(report);
+    ASSERT_EQ(report->differences.size(), 1U);
+    EXPECT_NE(report->differences[0].find("it is on fire"), std::string::npos);
+    EXPECT_FALSE(report->cpu_gets_it) << "these rules are there";
+    controller.reset();
+
+    auto mixed = settings();
+    mixed.tenants[0].vm_ports[1].device = "net_null_blue2,no-rx=1";
+    start_with_card(mixed);
+    const auto from_other = controller->explain("blue2", frame(2, 1));
+    ASSERT_TRUE(from_other);
+    EXPECT_TRUE(from_other->cpu_gets_it);
+    EXPECT_NE(from_other->cpu.find("none of the card's"), std::string::npos);
+    EXPECT_EQ(from_other->software.back(), "sends it by vm port blue1");
 }
 
 TEST_F(CardTest, TheSoftwarePathAsksTheCardForUdpSourcePorts) {

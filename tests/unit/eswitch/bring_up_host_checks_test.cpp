@@ -69,7 +69,8 @@ TEST_F(HostChecksTest, WhatCouldNotBeReadIsNoComplaint) {
 TEST_F(HostChecksTest, DpdkOlderThan23_11) {
     facts.dpdk = {22, 11, 11};
     EXPECT_EQ(message(), "card 0000:08:00.0: DPDK 22.11.11 has no multiport E-Switch; run with "
-                         "23.11.0 or later; docs/hardware.md says which are good");
+                         "23.11.0 or later: on Debian 13 'apt install libdpdk-dev' has one, "
+                         "for which Sallyport is built anew; docs/hardware.md says which are good");
     facts.dpdk = {23, 11, 0};
     EXPECT_EQ(messages(), std::vector<std::string>());
 }
@@ -90,7 +91,8 @@ TEST_F(HostChecksTest, AKernelOlderThan6_3) {
     for (auto& function : facts.functions)
         function.multiport.reset();
     EXPECT_EQ(message(),
-              "card 0000:08:00.0: Linux 6.1 has no multiport E-Switch; run Linux 6.3 or later, or "
+              "card 0000:08:00.0: Linux 6.1 has no multiport E-Switch; run Linux 6.3 or later "
+              "(Debian 12: 'apt install -t bookworm-backports linux-image-amd64' and reboot), or "
               "the driver of MLNX_OFED 23.04-0.5.3.3 or later");
     facts.packaged_driver = true;
     EXPECT_EQ(messages(), std::vector<std::string>());
@@ -100,7 +102,8 @@ TEST_F(HostChecksTest, KernelOptions) {
     facts.mlx5_cls_act = false;
     EXPECT_EQ(message(), "card 0000:08:00.0: the kernel was built without CONFIG_MLX5_CLS_ACT, and "
                          "the second uplink will not send; run a kernel with "
-                         "CONFIG_MLX5_CLS_ACT=y");
+                         "CONFIG_MLX5_CLS_ACT=y: in its source 'scripts/config --enable "
+                         "CONFIG_MLX5_CLS_ACT', build, install and reboot");
     facts.tc_skb_ext = false;
     EXPECT_EQ(messages().size(), 2U);
     facts.packaged_driver = true;
@@ -199,6 +202,19 @@ TEST_F(HostChecksTest, TooFewVfs) {
               "card 0000:08:00.0: pf0vf3 is wanted, and p0 (0000:08:00.0) has 3 VFs; run "
               "'mlxconfig -d 0000:08:00.0 set SRIOV_EN=1 NUM_OF_VFS=4' and power-cycle "
               "the host, which allows 3 VFs now");
+}
+
+TEST_F(HostChecksTest, SrIovOffInTheFirmware) {
+    facts.functions[0].sriov = false;
+    facts.functions[0].vfs.reset();
+    facts.functions[0].most_vfs.reset();
+    EXPECT_EQ(message(),
+              "card 0000:08:00.0: pf0vf3 is wanted, and SR-IOV is off in the firmware of p0 "
+              "(0000:08:00.0); run 'mlxconfig -d 0000:08:00.0 set SRIOV_EN=1 NUM_OF_VFS=4' and "
+              "power-cycle the host; then 'echo 4 > "
+              "/sys/bus/pci/devices/0000:08:00.0/sriov_numvfs'");
+    wanted.functions.clear();
+    EXPECT_EQ(messages(), std::vector<std::string>()) << "no VF is wanted";
 }
 
 TEST_F(HostChecksTest, MorePortsThanDpdkHasRoomFor) {

@@ -134,6 +134,8 @@ TEST_F(HostFactsTest, AFunctionWithoutDriverOrVfs) {
     const HostFacts facts = gather();
     EXPECT_EQ(facts.functions[0].driver, "");
     EXPECT_FALSE(facts.functions[0].vfs);
+    EXPECT_EQ(facts.functions[0].sriov, false);
+    EXPECT_EQ(facts.functions[1].sriov, true);
     EXPECT_FALSE(facts.functions[0].rdma);
     EXPECT_TRUE(has_note(facts, "cannot read the number of VFs of 0000:08:00.0"));
     EXPECT_TRUE(has_note(facts, "cannot read the firmware's version of 0000:08:00.0"));

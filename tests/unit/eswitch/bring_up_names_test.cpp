@@ -106,7 +106,8 @@ TEST(DpdkReleaseTest, SixReleasesLoseTheSecondUplink) {
         EXPECT_TRUE(known_to_lose_second_uplink(release)) << to_string(release);
     for (const DpdkRelease release :
          {DpdkRelease{23, 11, 0}, DpdkRelease{23, 11, 6}, DpdkRelease{24, 11, 0},
-          DpdkRelease{24, 11, 4}, DpdkRelease{25, 11, 0}, DpdkRelease{26, 7, 0}})
+          DpdkRelease{24, 11, 4}, DpdkRelease{24, 11, 8}, DpdkRelease{25, 11, 0},
+          DpdkRelease{26, 7, 0}})
         EXPECT_FALSE(known_to_lose_second_uplink(release)) << to_string(release);
 }
 

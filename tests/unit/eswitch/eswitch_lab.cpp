@@ -1,7 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "eswitch_lab.h"
 
+#include "eswitch/rule_text.h"
+#include "eswitch/stages/stage.h"
 #include "eswitch/tag.h"
+
+#include <map>
+
+#include <fmt/format.h>
 
 namespace sallyport::testing {
 
@@ -67,6 +73,25 @@ void EswitchLab::add_vm_port(overlay::VmPortId id) {
 
 void EswitchLab::remove_vm_port(overlay::VmPortId id) {
     EXPECT_TRUE(path_->detach(vm_port(id)));
+}
+
+std::string EswitchLab::describe(const ModelVerdict& verdict) const {
+    std::map<const rte_flow*, std::string> rules;
+    path_->for_each_rule([&](const RuleReport& rule) {
+        if (rule.handle != nullptr)
+            rules[nic_.behind(rule.handle)] =
+                fmt::format("{}: {} -> {}", stage(rule.spec.stage).name, match_text(rule.spec),
+                            actions_text(rule.spec));
+    });
+    std::string text;
+    for (const ModelStep& step : verdict.steps) {
+        const auto rule = rules.find(step.rule);
+        text += fmt::format("  group {}, tag {:x}: {}\n", step.group, step.tag,
+                            step.rule == nullptr  ? "no rule matches"
+                            : rule == rules.end() ? "a rule that the path does not know of"
+                                                  : rule->second);
+    }
+    return text;
 }
 
 void EswitchLab::put(overlay::Row row) {

@@ -14,6 +14,7 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <string>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -73,6 +74,9 @@ class EswitchLab {
     eswitch::ModelVerdict from_uplink(overlay::UplinkIndex index, const Octets& packet) {
         return model_.run(uplink_port(index), packet);
     }
+
+    /// A line for each step: the rule that the path knows it by, with its match and actions.
+    std::string describe(const eswitch::ModelVerdict& verdict) const;
 
     eswitch::HardwarePath& path() { return *path_; }
     eswitch::StrictFlowApi& nic() { return nic_; }

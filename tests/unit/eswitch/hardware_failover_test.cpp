@@ -193,13 +193,16 @@ TEST_F(FailingFailoverTest, ANicThatRefusesOnIsAskedAgainAndAgain) {
     rebuild_with_next_hops(false);
     nic().fail_at_random(eswitch::Operation::create, 1);
     lab_->put(overlay::UplinkRow{1});
-    for (int second = 0; second < 5; ++second) {
-        ASSERT_TRUE(path().retry());
+    auto now = std::chrono::steady_clock::now();
+    for (int minute = 0; minute < 5; ++minute) {
+        const std::uint64_t refused = path().rule_counts().refused;
+        ASSERT_TRUE(path().retry(now += std::chrono::minutes(1)));
+        EXPECT_GT(path().rule_counts().refused, refused);
         expect_true_report();
         expect_no_packet_astray();
     }
     nic().fail_at_random(eswitch::Operation::create, 0);
-    ASSERT_TRUE(path().retry());
+    ASSERT_TRUE(path().retry(now + std::chrono::minutes(1)));
     expect_all_by_the_new_uplink();
     const eswitch::InstalledRules::Counts before = path().rule_counts();
     ASSERT_TRUE(path().retry());

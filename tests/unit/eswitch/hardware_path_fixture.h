@@ -5,9 +5,11 @@
 #include "eswitch_lab.h"
 #include "fixture.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -86,6 +88,15 @@ class HardwarePathTest : public ::testing::Test {
     std::string why(std::uint8_t station) {
         const auto reason = path().why_in_software(blue, mac(station));
         return reason ? std::string(*reason) : "no row";
+    }
+    /// What is told to have no rule, for a reason with @p part in it.
+    std::vector<std::string> gaps(const std::string& part = "") {
+        std::vector<std::string> gaps;
+        path().for_each_gap([&](const eswitch::GapReport& gap) {
+            if (gap.why.find(part) != std::string_view::npos) gaps.push_back(gap.what);
+        });
+        std::sort(gaps.begin(), gaps.end());
+        return gaps;
     }
     /// From remote vtep n to station @p destination.
     Octets tunnelled(std::uint8_t source, std::uint8_t destination, unsigned n = 2) {

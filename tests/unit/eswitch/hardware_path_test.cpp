@@ -4,6 +4,7 @@
 #include "hardware_path_fixture.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <thread>
 
@@ -177,6 +178,49 @@ TEST_F(HardwarePathTest, ARefusedRowStaysInSoftwareWithTheDriversWords) {
     }
 }
 
+TEST_F(HardwarePathTest, WhatIsRefusedOnIsAskedForLessAndLessOften) {
+    using std::chrono::seconds;
+    const auto start = std::chrono::steady_clock::now();
+    nic().fail_at_random(eswitch::Operation::create, 1);
+    remote(10, 1);
+    std::vector<int> asked;
+    const auto asks_at = [&](int second) {
+        const std::uint64_t before = path().rule_counts().refused;
+        EXPECT_TRUE(path().retry(start + seconds(second)));
+        return path().rule_counts().refused > before;
+    };
+    for (int second = 0; second < 200; ++second)
+        if (asks_at(second)) asked.push_back(second);
+    EXPECT_EQ(asked, (std::vector<int>{0, 1, 3, 7, 15, 31, 63, 123, 183}));
+    lab_->put(overlay::UplinkRow{1});
+    EXPECT_TRUE(asks_at(200)) << "something has changed";
+    EXPECT_FALSE(asks_at(200));
+    EXPECT_TRUE(asks_at(201));
+    nic().fail_at_random(eswitch::Operation::create, 0);
+    EXPECT_FALSE(asks_at(202));
+    EXPECT_NE(why(10), "");
+    EXPECT_FALSE(asks_at(203));
+    EXPECT_EQ(why(10), "");
+}
+
+TEST_F(HardwarePathTest, WhatIsNoFdbEntryIsAlsoAskedForOnceARuleHasBecomeFree) {
+    nic().fail_next(eswitch::Operation::create, 1);
+    lab_->put(overlay::UplinkRow{1});
+    expect_cpu(lab_->from_uplink(1, tunnelled(9, 1)), tunnelled(9, 1));
+    remote(10, 1);
+    expect_cpu(lab_->from_uplink(1, tunnelled(9, 1)), tunnelled(9, 1));
+    lab_->remove(remote_row(10, 1));
+    expect_port(lab_->from_uplink(1, tunnelled(9, 1)), EswitchLab::vm_port(a));
+}
+
+TEST_F(HardwarePathTest, AQueueThatIsBusyWhenItIsPushedIsPushedAgain) {
+    nic().fail_next(eswitch::Operation::push, 5, {.code = EBUSY});
+    remote(10, 1);
+    EXPECT_EQ(path().death(), "");
+    EXPECT_EQ(why(10), "");
+    expect_port(lab_->from_vm(a, frame(1, 10)), EswitchLab::uplink_port(0));
+}
+
 TEST_F(HardwarePathTest, AChangeThatIsRefusedLeavesNoOldRuleBehind) {
     for (const bool can_update : {true, false}) {
         rebuild({.can_update = can_update});
@@ -192,7 +236,7 @@ TEST_F(HardwarePathTest, AChangeThatIsRefusedLeavesNoOldRuleBehind) {
 TEST_F(HardwarePathTest, RowsLeaveTheNicWithTheirNextHop) {
     nic().fail_next(eswitch::Operation::update, 1, at_completion);
     lab_->put(overlay::NextHopRow{0, vtep_address(IpFamily::ipv4, 254), {link(1), link(2)}});
-    EXPECT_EQ(why(9), "the NIC refuses the next hop");
+    EXPECT_EQ(why(9), "the NIC has no rule for the next hop");
     expect_cpu(lab_->from_vm(a, frame(1, 9)), frame(1, 9));
     lab_->put(overlay::NextHopRow{0, vtep_address(IpFamily::ipv4, 254), {link(3), link(2)}});
     EXPECT_EQ(why(9), "");
@@ -396,10 +440,29 @@ TEST_F(HardwarePathTest, AProtectedTenantIsTheCpusBetweenVtepsAndTheNicsBetweenV
     expect_cpu(lab_->from_vm(a, frame(1, 9)), frame(1, 9));
     expect_cpu(lab_->from_uplink(0, tunnelled(9, 1)), tunnelled(9, 1));
     EXPECT_NE(why(9).find("IPsec"), std::string::npos) << why(9);
+    const std::vector<std::string> all_but_local_traffic{
+        "from vtep 192.0.2.2",       "from vtep 192.0.2.3",       "station 02:00:00:00:10:01",
+        "station 02:00:00:00:10:02", "station 02:00:00:00:10:09", "vni 100 to 192.0.2.1"};
+    EXPECT_EQ(gaps("IPsec"), all_but_local_traffic);
     row_.is_protected = false;
     lab_->put(row_);
     expect_port(lab_->from_vm(a, frame(1, 9)), EswitchLab::uplink_port(0));
     expect_port(lab_->from_uplink(0, tunnelled(9, 1)), EswitchLab::vm_port(a));
+    EXPECT_EQ(gaps(), std::vector<std::string>{});
+}
+
+TEST_F(HardwarePathTest, WhatHasNoRuleIsToldWithItsReason) {
+    lab_->remove_vm_port(b);
+    EXPECT_EQ(gaps("no representor is attached"),
+              (std::vector<std::string>{"packets from vm port b", "station 02:00:00:00:10:02"}));
+    lab_->put(overlay::VtepRow{0, vtep_address(IpFamily::ipv4, 2), std::nullopt});
+    EXPECT_EQ(gaps("no route leads to the vtep"),
+              std::vector<std::string>{"station 02:00:00:00:10:09"});
+    nic().fail_next(eswitch::Operation::destroy, 1, at_completion);
+    lab_->remove(local_row(1, a));
+    EXPECT_EQ(gaps("would not destroy"),
+              (std::vector<std::string>{"packets from the active uplink", "packets from vm port a",
+                                        "packets from vm port b"}));
 }
 
 } // namespace

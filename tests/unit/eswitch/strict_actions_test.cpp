@@ -385,6 +385,20 @@ TEST_F(StrictModifyTest, TheDestinationIsAFieldThatCanBeWritten) {
               "the double does not follow pointers to values");
 }
 
+TEST_F(StrictModifyTest, MarkIsNeverWrittenAndMetaOnlyWhereItHasARegister) {
+    constexpr const char* invalid = "invalid modification flow item";
+    const FieldChange mark{.field = RTE_FLOW_FIELD_MARK, .width = 32};
+    const FieldChange meta{.field = RTE_FLOW_FIELD_META, .width = 32};
+    EXPECT_EQ(of(mark), invalid);
+    EXPECT_EQ(of(meta), invalid);
+    StrictOptions with_meta;
+    with_meta.meta = true;
+    rebuild(with_meta);
+    bring_up();
+    EXPECT_EQ(of(mark), invalid);
+    EXPECT_EQ(of(meta), "");
+}
+
 TEST_F(StrictModifyTest, TheTagIsAUsableOne) {
     EXPECT_EQ(of({.field = RTE_FLOW_FIELD_TAG, .tag_index = 2, .width = 32}), "");
     EXPECT_EQ(of({.field = RTE_FLOW_FIELD_TAG, .tag_index = 3, .width = 32}),

@@ -116,6 +116,12 @@ std::size_t StrictFlowApi::live_duplicates() const {
         keys.begin(), keys.end(), [](const auto& entry) { return entry.second > 1; }));
 }
 
+const rte_flow* StrictFlowApi::behind(const rte_flow* rule) const {
+    const std::lock_guard lock(mutex_);
+    const StrictRule* const found = rules_.find(rule);
+    return found == nullptr ? nullptr : found->wrapped;
+}
+
 std::size_t StrictFlowApi::outstanding(std::uint32_t queue) const {
     const std::lock_guard lock(mutex_);
     return queues_.at(queue).outstanding();

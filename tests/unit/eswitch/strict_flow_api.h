@@ -67,6 +67,8 @@ class StrictFlowApi final : public FlowApi {
     [[nodiscard]] std::size_t stranded_rules() const;
     /// Keys of a table under which more than one rule is live. mlx5 does not mind.
     [[nodiscard]] std::size_t live_duplicates() const;
+    /// The wrapped API's handle of a rule; null unless it is in the table.
+    [[nodiscard]] const rte_flow* behind(const rte_flow* rule) const;
     /// Operations of a queue that have no result yet, or one not pulled.
     [[nodiscard]] std::size_t outstanding(std::uint32_t queue) const;
 

@@ -45,12 +45,25 @@ TEST_F(StrictMetersTest, ProfilesAreInRangeAndOfTheirOwnNumber) {
         EXPECT_EQ(add(1, profile), nullptr);
         EXPECT_EQ(message(), "Profile values out of range.");
     }
+    EXPECT_EQ(add(UINT32_MAX, limit_of(1, 1)), nullptr);
+    EXPECT_EQ(message(), "Meter profile id not valid.");
     EXPECT_NE(add(1, limit_of(1, 1)), nullptr);
     EXPECT_EQ(add(1, limit_of(1, 1)), nullptr);
     EXPECT_EQ(message(), "Meter profile already exists.");
     EXPECT_EQ(api().remove_meter_profile(proxy, 1, error), 0);
     EXPECT_EQ(api().remove_meter_profile(proxy, 1, error), -ENOENT);
     EXPECT_EQ(api().add_meter_profile(other_wire, 1, limit_of(1, 1), error), nullptr);
+}
+
+TEST_F(StrictMetersTest, OnlyOctetsByRfc2697ArePlayed) {
+    rte_mtr_meter_profile other_algorithm = limit_of(1, 1);
+    other_algorithm.alg = RTE_MTR_TRTCM_RFC2698;
+    rte_mtr_meter_profile by_packets = limit_of(1, 1);
+    by_packets.packet_mode = 1;
+    for (const auto& profile : {other_algorithm, by_packets}) {
+        EXPECT_EQ(add(1, profile), nullptr);
+        EXPECT_EQ(message(), "the double plays meters of RFC 2697 by octets only");
+    }
 }
 
 TEST_F(StrictMetersTest, ARuleGivesAProfileThatThereIs) {

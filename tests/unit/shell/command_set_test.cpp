@@ -49,6 +49,17 @@ TEST(FirstWord, KeepsBlanksAndCommentsInQuotes) {
     EXPECT_EQ(first_word("\"").length, 0U);
 }
 
+TEST(AllWords, AreWhatIsLeftButForJson) {
+    EXPECT_EQ(all_words("ip 10.0.0.1\n").text, "ip 10.0.0.1");
+    EXPECT_EQ(all_words("a  b \t json  \n").text, "a  b");
+    EXPECT_EQ(all_words("json a\n").text, "json a");
+    EXPECT_EQ(all_words("json\n").length, 0U);
+    EXPECT_EQ(all_words("json json\n").text, "json");
+    EXPECT_EQ(all_words("a #b\n").text, "a");
+    EXPECT_EQ(all_words("").length, 0U);
+    EXPECT_EQ(all_words("a \"b\n").text, "a");
+}
+
 /// A few commands that write down how they were called.
 class CommandSetTest : public ::testing::Test {
   protected:

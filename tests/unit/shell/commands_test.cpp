@@ -105,6 +105,15 @@ TEST_F(CommandsTest, Flows) {
     EXPECT_THAT(run("show flow"), HasSubstr("tenant 0, destination 52:54:00:00:00:01"));
     EXPECT_EQ(json("show flow tenant blue")[0].at("table"), "fdb");
     EXPECT_EQ(json("show flow port blue1")[0].at("vm_port"), "blue1");
+    EXPECT_EQ(run("show flow all"), run("show flow"));
+    EXPECT_EQ(json("show flow all")[0].at("group"), 7);
+    run("show flow port p1");
+    EXPECT_EQ(controller.asked_filter.port, "p1");
+    const auto gap = json("show flow")[1];
+    EXPECT_EQ(gap.at("state"), "software");
+    EXPECT_EQ(gap.at("reason"), "no representor is attached");
+    for (const char* const key : {"group", "table", "actions"})
+        EXPECT_TRUE(gap.at(key).is_null()) << key;
     EXPECT_EQ(run("show flow testpmd"), "flow configure 0 queues_number 1\n");
 }
 
@@ -123,6 +132,22 @@ TEST_F(CommandsTest, Eswitch) {
     EXPECT_EQ(json("show eswitch").at("tables")[0].at("rules"), 12);
 }
 
+TEST_F(CommandsTest, PortsQueuesAndCountersOfTheEswitch) {
+    EXPECT_THAT(run("show eswitch"),
+                AllOf(HasSubstr("flow queues      1 of 1024 operations, 3 in flight"),
+                      HasSubstr("counters left    4988"),
+                      ::testing::ContainsRegex("p0 +uplink +pf0 +0 +yes +0000:08:00.0\n"),
+                      ::testing::ContainsRegex("blue1 +vf +pf0vf3 +2 +no +0000:08:00.0_rep")));
+    const auto shown = json("show eswitch");
+    EXPECT_EQ(shown.at("queues"), 1);
+    EXPECT_EQ(shown.at("in_flight"), 3);
+    EXPECT_EQ(shown.at("counters_left"), 4988);
+    EXPECT_EQ(shown.at("ports").dump(),
+              R"([{"name":"p0","role":"uplink","function":"pf0","device":"0000:08:00.0",)"
+              R"("dpdk_id":0,"proxy":true},{"name":"blue1","role":"vf","function":"pf0vf3",)"
+              R"("device":"0000:08:00.0_representor_vf3","dpdk_id":2,"proxy":false}])");
+}
+
 TEST_F(CommandsTest, UdpSourcePortsAgreedWithTheNic) {
     EXPECT_THAT(run("show eswitch"), HasSubstr("udp source port  the software path's own\n"));
     EXPECT_EQ(json("show eswitch").at("udp_source_port"), "software");
@@ -138,18 +163,45 @@ TEST_F(CommandsTest, UdpSourcePortsAgreedWithTheNic) {
 
 TEST_F(CommandsTest, Explain) {
     const std::string frame = "525400000001525400000002080000";
-    EXPECT_EQ(run("explain port p0 packet " + frame), "group 0 from-vm: from port 3 -> group 3\n"
-                                                      "group 3 no rule matches\n"
-                                                      "the CPU gets it: a station that is new\n");
+    EXPECT_EQ(run("explain port p0 packet " + frame),
+              "group 0 from-vm: from port 3 -> group 3\n"
+              "group 3 no rule matches\n"
+              "the CPU gets it: a station that is new\n"
+              "the software path:\n  learns it\n  drops it under same-port: because\n");
     EXPECT_EQ(run("explain port p0 packet " + frame + "FF"), "the NIC sends it by p0\nas 0011\n");
     EXPECT_EQ(run("explain port p0 packet " + frame + "ee"), "the NIC drops and counts it\n");
-    EXPECT_EQ(json("explain port p0 packet " + frame).at("fate"), "cpu");
+    EXPECT_EQ(run("explain port p0 packet " + frame + "dd"), "the NIC sends it by p0\nas 0011\n"
+                                                             "the card differs: no room\n"
+                                                             "the software path:\n");
+    const auto told = json("explain port p0 packet " + frame);
+    EXPECT_EQ(told.at("fate"), "cpu");
+    EXPECT_EQ(told.at("cpu_gets_it"), true);
+    EXPECT_EQ(told.at("software").at(0), "learns it");
+    EXPECT_EQ(told.at("software_drop"), "same-port");
     run("explain port blue1 from 52:54:00:00:00:01 to 52:54:00:00:00:02");
     EXPECT_EQ(controller.record_of_calls.back(), "explain blue1 34");
     for (const char* const wrong : {"52540000000152540000000208", "5254000000015254000000020800f",
                                     "zz5400000001525400000002080000"})
         EXPECT_THAT(fail(std::string("explain port p0 packet ") + wrong),
                     HasSubstr("no Ethernet frame in hexadecimal"));
+}
+
+TEST_F(CommandsTest, ExplainByFields) {
+    const std::string stations = "from 52:54:00:00:00:01 to 52:54:00:00:00:02";
+    const std::string from_vm = "explain port blue1 " + stations;
+    run(from_vm + " ip 10.0.0.1 10.0.0.2 udp 1000 53  length 100");
+    EXPECT_EQ(controller.explained.size(), 114U);
+    EXPECT_EQ(json(from_vm + " vlan 7 tcp 1 2 ip fd00::1 fd00::2").at("fate"), "cpu");
+    EXPECT_EQ(controller.explained.size(), 14U + 4 + 40 + 20);
+    run("explain port p0 " + stations + " vni 100 vtep 192.0.2.2 # and a comment");
+    EXPECT_EQ(controller.record_of_calls.back(), "explain p0 84");
+    const std::vector<std::uint8_t> underlay(controller.explained.begin(),
+                                             controller.explained.begin() + 6);
+    EXPECT_THAT(underlay, ElementsAre(2, 0, 0, 0, 0, 1));
+    EXPECT_THAT(fail(from_vm + " vni 100 vtep 192.0.2.2"), HasSubstr("from an uplink"));
+    EXPECT_THAT(fail("explain port p0 " + stations + " vni 100 vtep 2001:db8::2"),
+                HasSubstr("not of the family"));
+    EXPECT_THAT(fail(from_vm + " colour red"), HasSubstr("no such field"));
 }
 
 TEST_F(CommandsTest, PortInfo) {

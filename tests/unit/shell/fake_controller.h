@@ -157,14 +157,24 @@ class FakeController final : public control::Controller {
     [[nodiscard]] Expected<std::vector<control::FlowReport>>
     flows(const control::FlowFilter& filter) const override {
         if (filter.tenant == "nobody") return failure("no such tenant", "tenant nobody");
-        return std::vector<control::FlowReport>{{"fdb", 7, "blue", "blue1",
-                                                 "tenant 0, destination 52:54:00:00:00:01",
-                                                 "count, to port 3", "hardware", "", 5, 500}};
+        asked_filter = filter;
+        return std::vector<control::FlowReport>{
+            {"fdb", 7, "blue", "blue1", "tenant 0, destination 52:54:00:00:00:01",
+             "count, to port 3", "hardware", "", 5, 500, ""},
+            {"", 0, "blue", "blue2", "packets from vm port blue2", "", "software",
+             "no representor is attached", 0, 0, ""}};
     }
     [[nodiscard]] control::EswitchReport eswitch() const override {
         control::EswitchReport report;
         report.kind = "mlx5";
         report.proxy = "p0";
+        report.ports = {{"p0", true, "pf0", "0000:08:00.0", 0, true},
+                        {"blue1", false, "pf0vf3", "0000:08:00.0_representor_vf3", 2, false}};
+        report.queues = 1;
+        report.queue_size = 1024;
+        report.in_flight = 3;
+        report.counters = 5000;
+        report.counters_used = 12;
         report.tables = {{"fdb", 7, 12, 1000}};
         report.entries = 13;
         report.entries_in_hardware = 12;
@@ -179,14 +189,19 @@ class FakeController final : public control::Controller {
     explain(const std::string& port, std::span<const std::uint8_t> packet) const override {
         if (port == "nobody") return failure("no such uplink or vm port", "port nobody");
         static_cast<void>(record("explain " + port + " " + std::to_string(packet.size())));
+        explained.assign(packet.begin(), packet.end());
         using Fate = control::ExplainReport::Fate;
         control::ExplainReport report{{{0, "from-vm", "from port 3", "group 3"}, {3, {}, {}, {}}},
                                       Fate::cpu,
                                       {},
                                       "0011",
                                       "a station that is new"};
+        report.cpu_gets_it = true;
+        report.software = {"learns it", "drops it under same-port: because"};
+        report.software_drop = "same-port";
         if (packet.back() == 0xff) report = {{}, Fate::port, "p0", "0011", {}};
         if (packet.back() == 0xee) report = {{}, Fate::drop, {}, "0011", {}};
+        if (packet.back() == 0xdd) report = {{}, Fate::port, "p0", "0011", {}, {"no room"}, true};
         return report;
     }
     [[nodiscard]] control::IpsecReport ipsec() const override {
@@ -230,6 +245,10 @@ class FakeController final : public control::Controller {
 
     /// What was asked, in order.
     mutable std::vector<std::string> record_of_calls;
+    /// The latest packet that was to be explained.
+    mutable std::vector<std::uint8_t> explained;
+    /// Of the latest question for flows.
+    mutable control::FlowFilter asked_filter;
     /// Set: the next change fails with this.
     mutable std::optional<Error> next_error;
     bool source_port_agreed = false;
