@@ -258,9 +258,7 @@ void RunningController::switched(std::optional<failover::UplinkIndex> active) {
 }
 
 void RunningController::announce_from(failover::UplinkIndex uplink) {
-    const auto addresses = announced_addresses();
-    announcer_->announce(uplink, addresses, ports_->underlay_mac());
-    if (!addresses.empty())
+    if (announcer_->announce(uplink, announced_addresses(), ports_->underlay_mac()) != 0)
         failover_->reach(failover::Milestone::announced, failover::Clock::now());
 }
 
