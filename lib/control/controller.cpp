@@ -58,7 +58,9 @@ RunningController::~RunningController() {
     // The kernel's callbacks reach into the parts that go next.
     for (const EventLoop::TimerId timer : {retry_timer_, hardware_retry_timer_})
         if (timer != 0) loop_.cancel(timer);
-    if (kernel_ != nullptr) loop_.unwatch(kernel_->fd());
+    if (kernel_ != nullptr)
+        for (const int fd : {kernel_->links_fd(), kernel_->fd()})
+            loop_.unwatch(fd);
     protection_.reset();
     tenants_.reset();
     next_hops_.reset();
@@ -138,16 +140,18 @@ Expected<void> RunningController::watch_kernel() {
     callbacks.resolution = [this](const auto& destination, const auto& resolution) {
         if (next_hops_ != nullptr) next_hops_->resolved(destination, resolution);
     };
-    callbacks.carrier = [this](const auto& interface, bool up) {
-        if (links_ != nullptr) links_->carrier(interface, up);
+    callbacks.carrier = [this](const auto& interface, bool up, auto seen) {
+        if (links_ != nullptr) links_->carrier(interface, up, seen);
     };
-    callbacks.removed = [this](const auto& interface, underlay::Removal how) {
-        if (links_ != nullptr) links_->interface_removed(interface, how);
+    callbacks.removed = [this](const auto& interface, underlay::Removal how, auto seen) {
+        if (links_ != nullptr) links_->interface_removed(interface, how, seen);
     };
     auto kernel = underlay::KernelWatch::open(std::move(callbacks));
     if (!kernel) return tl::unexpected(kernel.error());
     kernel_ = std::move(*kernel);
-    return loop_.watch(kernel_->fd(), [this] { kernel_->process(); });
+    auto watched = loop_.watch_first(kernel_->links_fd(), [this] { kernel_->process_links(); });
+    if (watched) watched = loop_.watch(kernel_->fd(), [this] { kernel_->process(); });
+    return watched;
 }
 
 Expected<void> RunningController::open_underlay() {
@@ -165,7 +169,8 @@ Expected<void> RunningController::open_underlay() {
 }
 
 Expected<void> RunningController::add_configured_tenants() {
-    tenants_ = std::make_unique<Tenants>(*state_, *ports_, *next_hops_);
+    tenants_ =
+        std::make_unique<Tenants>(*state_, *ports_, *next_hops_, [this] { loop_.run_first(); });
     std::vector<std::unique_ptr<ipsec::SecurityPort>> uplinks;
     for (const overlay::UplinkIndex index : overlay::all_uplinks) {
         const datapath::Port& port = ports_->uplink(index).port();

@@ -59,12 +59,12 @@ Expected<void> LinkWatch::watch_carrier(State& state) {
     return {};
 }
 
-void LinkWatch::carrier(const std::string& interface, bool up) {
+void LinkWatch::carrier(const std::string& interface, bool up, failover::TimePoint seen) {
     for (const overlay::UplinkIndex uplink : overlay::all_uplinks) {
         State& state = states_[uplink];
         if (!state.watches_carrier || state.link.interface != interface) continue;
         state.carrier = up;
-        if (started_) evaluate(uplink, EventSource::kernel, Clock::now());
+        if (started_) evaluate(uplink, EventSource::kernel, seen);
     }
 }
 
@@ -77,8 +77,8 @@ void LinkWatch::verbs_event(overlay::UplinkIndex uplink, bool up, failover::Time
     if (started_) evaluate(uplink, EventSource::verbs, seen);
 }
 
-void LinkWatch::interface_removed(const std::string& interface, underlay::Removal how) {
-    const auto seen = Clock::now();
+void LinkWatch::interface_removed(const std::string& interface, underlay::Removal how,
+                                  failover::TimePoint seen) {
     for (const overlay::UplinkIndex uplink : overlay::all_uplinks) {
         const State& state = states_[uplink];
         const UplinkLink& link = state.link;

@@ -73,14 +73,16 @@ class LinkWatch {
     Expected<void> start(std::chrono::milliseconds poll_interval);
 
     /// The kernel says that an interface's carrier is there or gone.
-    void carrier(const std::string& interface, bool up);
+    /// @param seen when its message came
+    void carrier(const std::string& interface, bool up, failover::TimePoint seen);
     /// The driver says that the link of the uplink changed.
     /// @param seen when it said so, on whatever thread
     void driver_event(overlay::UplinkIndex uplink, failover::TimePoint seen);
     /// The RDMA device says that the link of the uplink's port came or went.
     void verbs_event(overlay::UplinkIndex uplink, bool up, failover::TimePoint seen);
     /// The kernel says that an interface is gone.
-    void interface_removed(const std::string& interface, underlay::Removal how);
+    void interface_removed(const std::string& interface, underlay::Removal how,
+                           failover::TimePoint seen);
     /// The uplink's device is gone.
     void remove(overlay::UplinkIndex uplink, failover::EventSource source,
                 failover::TimePoint seen);

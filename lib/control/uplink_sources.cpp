@@ -51,7 +51,7 @@ Expected<void> RunningController::watch_driver(overlay::UplinkIndex index) {
         auto event = DriverEvent::watch(
             port.id(), kind,
             [&loop = loop_, alive = std::weak_ptr<bool>(alive_), told = std::move(told)] {
-                loop.post([alive, told, seen = failover::Clock::now()] {
+                loop.post_first([alive, told, seen = failover::Clock::now()] {
                     if (!alive.expired()) told(seen);
                 });
             });
