@@ -48,7 +48,10 @@ RunningController::~RunningController() {
     probing_.reset();
     responder_.reset();
     announcer_.reset();
-    if (workers_run_) path_->stop();
+    if (workers_run_) {
+        detectors_->stop();
+        path_->stop();
+    }
     learning_.reset();
     driver_events_.clear();
     verbs_.reset();
