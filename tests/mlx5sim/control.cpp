@@ -61,14 +61,20 @@ std::optional<Extent> extent_in(const Words& words, std::size_t at) {
     return Extent{*count, *nth};
 }
 
+// A card's own tells of it by both ways at once.
 Answer set_link(const Words& words) {
-    if (words.size() == 2 && (words[1] == "up" || words[1] == "down"))
+    const bool one_way = words.size() == 4 && words[2] == "by";
+    const std::string way = one_way ? words[3] : "";
+    if ((words.size() == 2 || way == "netdev" || way == "rdma")
+        && (words[1] == "up" || words[1] == "down"))
         for (const Port& port : topology()->ports)
             if (port.phys_port_name == words[0]) {
-                netdevs().set_carrier(port, words[1] == "up");
+                const bool up = words[1] == "up";
+                if (way != "rdma") netdevs().set_carrier(port, up);
+                if (way != "netdev") announce_port(port, up);
                 return {};
             }
-    return "expected a port, and up or down";
+    return "expected a port, up or down, and perhaps 'by' and netdev or rdma";
 }
 
 Answer fail_entries(const Words& words) {
