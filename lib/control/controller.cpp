@@ -176,8 +176,9 @@ Expected<void> RunningController::add_configured_tenants() {
         std::make_unique<Tenants>(*state_, *ports_, *next_hops_, [this] { loop_.run_first(); });
     std::vector<std::unique_ptr<ipsec::SecurityPort>> uplinks;
     for (const overlay::UplinkIndex index : overlay::all_uplinks) {
-        const datapath::Port& port = ports_->uplink(index).port();
-        uplinks.push_back(ipsec::make_security_port(port.id(), port.name()));
+        if (const AttachedPort* const uplink = ports_->uplink(index))
+            uplinks.push_back(
+                ipsec::make_security_port(uplink->port().id(), uplink->port().name()));
     }
     protection_ = std::make_unique<Protection>(loop_, *path_, *state_, settings_.ipsec,
                                                std::move(uplinks), worker_count());
@@ -213,7 +214,8 @@ Expected<void> RunningController::watch_links() {
     for (const overlay::UplinkIndex i : overlay::all_uplinks)
         if (auto watched = watch_driver(i); !watched) return watched;
     if (auto started = links_->start(settings_.failover.poll_interval); !started) return started;
-    return failover_->start({links_->up(0), links_->up(1)});
+    return failover_->start({links_->up(0), links_->up(1)},
+                            {ports_->uplink(0) != nullptr, ports_->uplink(1) != nullptr});
 }
 
 Expected<void> RunningController::make_detectors() {
@@ -234,8 +236,10 @@ Expected<void> RunningController::make_detectors() {
     detectors_ = std::make_unique<DetectorControl>(loop_, settings_, ports_->underlay_mac(),
                                                    std::move(environment));
     for (const overlay::UplinkIndex i : overlay::all_uplinks) {
+        const AttachedPort* const attached = ports_->uplink(i);
+        if (attached == nullptr) continue;
         auto station = detectors_->uplink(i).station();
-        if (!station.mac.is_zero()) ports_->uplink(i).port().receive_also(station.mac);
+        if (!station.mac.is_zero()) attached->port().receive_also(station.mac);
         path_->set_detectors(i, std::move(station));
     }
     return detectors_->start(path_->detector_fd(), {links_->up(0), links_->up(1)});

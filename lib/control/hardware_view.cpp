@@ -16,6 +16,9 @@
 namespace sallyport::control {
 namespace {
 
+/// What an uplink without a device is called in a rehearsal: no port of DPDK's.
+constexpr std::uint16_t first_absent_port = 0xff00;
+
 constexpr std::size_t addresses_length = 12;
 
 /// The MACs at the start of a frame; none if it is too short.
@@ -70,8 +73,12 @@ HardwareView::HardwareView(const config::Settings& settings, const overlay::Forw
 
 eswitch::RehearsalPorts HardwareView::rehearsal_ports() const {
     eswitch::RehearsalPorts ports;
-    for (const overlay::UplinkIndex index : overlay::all_uplinks)
-        ports.uplinks[index] = ports_.uplink(index).port().id();
+    for (const overlay::UplinkIndex index : overlay::all_uplinks) {
+        const AttachedPort* const uplink = ports_.uplink(index);
+        ports.uplinks[index] = uplink != nullptr
+                                   ? uplink->port().id()
+                                   : static_cast<std::uint16_t>(first_absent_port + index);
+    }
     ports_.for_each([&](const AttachedPort& attached) {
         if (const auto* const row = state_.find_vm_port(attached.port().name());
             row != nullptr && attached.port().role() == datapath::PortRole::vm_port)

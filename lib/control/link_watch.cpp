@@ -17,6 +17,8 @@ LinkWatch::LinkWatch(EventLoop& loop, underlay::KernelWatch& kernel, UplinkLinks
     : loop_(loop), kernel_(kernel), changed_(std::move(changed)) {
     for (std::size_t i = 0; i < links.size(); ++i)
         states_[i].link = std::move(links[i]);
+    for (State& state : states_)
+        state.removed = state.link.missing;
 }
 
 LinkWatch::~LinkWatch() {
@@ -112,6 +114,7 @@ void LinkWatch::evaluate(overlay::UplinkIndex uplink, EventSource source,
 
 std::string LinkWatch::source_text(overlay::UplinkIndex uplink) const {
     const State& state = states_[uplink];
+    if (state.link.missing) return "no device";
     std::vector<std::string> sources;
     if (state.watches_carrier) sources.push_back("carrier of " + state.link.interface);
     if (state.link.driver_event) sources.emplace_back("driver event");

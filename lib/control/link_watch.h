@@ -31,6 +31,8 @@ struct LinkChange {
 /// An uplink, as far as its link goes.
 struct UplinkLink {
     std::string uplink;
+    /// True: its device was not there at the start. It stays down, and all the rest says nothing.
+    bool missing = false;
     /// Kernel interface whose carrier counts; empty: none.
     std::string interface;
     /// True: the operator named the interface, so that not being able to watch it is an Error.
@@ -89,7 +91,7 @@ class LinkWatch {
 
     [[nodiscard]] bool up(overlay::UplinkIndex uplink) const { return states_[uplink].up; }
     /// All that tell at once: "carrier of IF", "driver event", "verbs event of port N of DEVICE";
-    /// where there is none, "polling".
+    /// where there is none, "polling"; "no device".
     [[nodiscard]] std::string source_text(overlay::UplinkIndex uplink) const;
 
   private:
