@@ -15,7 +15,7 @@ from api.lab import BLUE, Hypervisor, Lab, vm_addresses, vm_mac
 from api.protected_failover import protected_traffic
 from api.protected_pair import ProtectedPair
 from api.traffic import assert_pings, wait_ping
-from api.under_failover import OneSide
+from api.under_failover import OneSide, wait_encapsulated
 from api.wire import Wire
 from framework.process import wait_until
 
@@ -250,14 +250,18 @@ class TestUnderTraffic:
                                        for uplink in hv1.uplinks), "both sessions are up", 10)
             if hv1.shell.active_uplink() != "p0":
                 hv1.shell.run("failover switch")
-            with side.travellers() as travellers, DeadEnd(side.lab.switches[0], "hv1"):
-                hv1.shell.wait_active("p1", 10)
-                assert last_switch(hv1) == ("p0", "p1", *failed)
-                uplink = hv1.shell.json("show uplink")["uplinks"][0]
-                assert uplink["link_up"] and uplink["fault"] == failed[0], uplink
-                side.assert_silent(0)
-                for report in travellers.finish(f"dead switch, {how}"):
-                    assert 0 < report.lost <= report.lost_in_silence + 50, report
+            with side.travellers() as travellers:
+                # Both streams have begun.
+                wait_encapsulated(hv1, 500)
+                wait_until(lambda: hv1.shell.tenant("blue").decap_packets >= 500, "both ways", 20)
+                with DeadEnd(side.lab.switches[0], "hv1"):
+                    hv1.shell.wait_active("p1", 10)
+                    assert last_switch(hv1) == ("p0", "p1", *failed)
+                    uplink = hv1.shell.json("show uplink")["uplinks"][0]
+                    assert uplink["link_up"] and uplink["fault"] == failed[0], uplink
+                    side.assert_silent(0)
+                    for report in travellers.finish(f"dead switch, {how}"):
+                        assert 0 < report.lost <= report.lost_in_silence + 50, report
 
     def test_protected(self) -> None:
         """Nothing of a protected tenant is in clear when a dead switch is left for the other.
