@@ -60,6 +60,7 @@ Expected<void> serve(const Options& options, const config::Settings& settings,
     if (!controller) return tl::unexpected(controller.error());
 
     shell::CommandSet commands;
+    commands.set_aside([&events](const auto& work) { events.run_aside(work); });
     commands::add_all({**controller, commands});
     auto stop = [&events] {
         spdlog::info("stopping: asked by the shell");

@@ -26,7 +26,7 @@ std::string path_text(const Json& entry) {
                : "software: " + shell::member_text(entry, "why_in_software");
 }
 
-Expected<shell::Output> show_fdb(const control::Controller& controller, const std::string& tenant) {
+Expected<shell::Output> show_fdb(const Context& context, const std::string& tenant) {
     static const shell::Renderer table = shell::table({column("TENANT", "tenant"),
                                                        column("MAC", "mac"),
                                                        {"BEHIND", target_text},
@@ -34,21 +34,25 @@ Expected<shell::Output> show_fdb(const control::Controller& controller, const st
                                                        {"IDLE", idle_text, shell::Align::right},
                                                        {"PATH", path_text}},
                                                       "no fdb entries");
-    auto entries = controller.fdb(tenant);
+    auto entries = context.controller.fdb(tenant);
     if (!entries) return tl::unexpected(entries.error());
-    return shell::Output{.data = array_json(*entries, fdb_json), .render = table};
+    shell::Output output{.data = {}, .render = table};
+    context.commands.aside(entries->size(), [&] {
+        output.data = array_json(*entries, fdb_json);
+        entries->clear();
+    });
+    return output;
 }
 
 } // namespace
 
 void add_fdb_commands(const Context& context) {
     control::Controller& controller = context.controller;
-    context.commands.add(
-        "show fdb", "MAC addresses of all tenants",
-        [&controller](const shell::Arguments&) { return show_fdb(controller, ""); });
+    context.commands.add("show fdb", "MAC addresses of all tenants",
+                         [context](const shell::Arguments&) { return show_fdb(context, ""); });
     context.commands.add("show fdb <tenant:tenant>", "MAC addresses of one tenant",
-                         [&controller](const shell::Arguments& arguments) {
-                             return show_fdb(controller, arguments.word("tenant"));
+                         [context](const shell::Arguments& arguments) {
+                             return show_fdb(context, arguments.word("tenant"));
                          });
     context.commands.add("fdb add <tenant:tenant> <mac:mac> vtep <address:address>",
                          "static entry behind a remote vtep",

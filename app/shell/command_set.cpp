@@ -19,6 +19,8 @@ namespace {
 
 constexpr std::size_t most_usages = 8;
 constexpr std::size_t offer_width = 24;
+// Of an answer that is not worth a thread of its own.
+constexpr std::size_t few_rows = 256;
 
 struct CmdlineFree {
     void operator()(cmdline* context) const { cmdline_free(context); }
@@ -96,6 +98,7 @@ struct CommandSet::Implementation {
 
     std::vector<std::unique_ptr<Command>> commands;
     ChoicesByKind choices;
+    Aside run_aside;
     std::vector<std::unique_ptr<Variant>> variants;
     std::vector<cmdline_parse_inst_t*> context;
     std::unique_ptr<cmdline, CmdlineFree> parser;
@@ -109,7 +112,15 @@ struct CommandSet::Implementation {
     cmdline* ready_parser();
     [[nodiscard]] std::string mismatch(const char* line, int reason) const;
     Reply call(const std::filesystem::path& folder);
+    void aside(std::size_t rows, const std::function<void()>& work) const;
 };
+
+void CommandSet::Implementation::aside(std::size_t rows, const std::function<void()>& work) const {
+    if (run_aside && rows > few_rows)
+        run_aside(work);
+    else
+        work();
+}
 
 void CommandSet::Implementation::on_match(void* result, cmdline* /*parser*/, void* data) {
     auto* variant = static_cast<Variant*>(data);
@@ -186,7 +197,13 @@ CommandSet::Reply CommandSet::Implementation::call(const std::filesystem::path& 
     try {
         Expected<Output> output = command.handler(arguments);
         if (!output) return refused(output.error().message());
-        return {.done = true, .text = output->text(variant.json), .then = output->then};
+        Reply reply{.done = true, .text = {}, .then = output->then};
+        aside(output->data.size(), [&] {
+            reply.text = output->text(variant.json);
+            // Of 100,000 rows even the end takes long.
+            output->data = nullptr;
+        });
+        return reply;
     } catch (const std::exception& exception) {
         spdlog::error("command '{}' failed: {}", command.usage(), exception.what());
         return refused(std::string("internal error: ") + exception.what());
@@ -217,6 +234,14 @@ void CommandSet::add(std::string_view spec, std::string help, Handler handler) {
 
 void CommandSet::set_choices(const std::string& kind, Choices choices) {
     implementation_->choices[kind] = std::move(choices);
+}
+
+void CommandSet::set_aside(Aside aside) {
+    implementation_->run_aside = std::move(aside);
+}
+
+void CommandSet::aside(std::size_t rows, const std::function<void()>& work) const {
+    implementation_->aside(rows, work);
 }
 
 CommandSet::Reply CommandSet::run(std::string_view line, const std::filesystem::path& folder) {

@@ -6,6 +6,7 @@
 #include "shell/arguments.h"
 #include "shell/output.h"
 
+#include <cstddef>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -32,6 +33,13 @@ class CommandSet {
     /// @param spec see command_spec.h; one that cannot be parsed is a programming error and aborts
     /// @param help a few words, for the list of commands and for completion
     void add(std::string_view spec, std::string help, Handler handler);
+
+    /// How work is done that takes long and shares nothing with the rest of the process, as the
+    /// text of a long answer does; it returns when the work is done. Not set: right here.
+    using Aside = std::function<void(const std::function<void()>& work)>;
+    void set_aside(Aside aside);
+    /// @param rows how many there are to work on: a few are not worth it
+    void aside(std::size_t rows, const std::function<void()>& work) const;
 
     /// What completion offers for arguments of that kind; asked anew each time.
     void set_choices(const std::string& kind, Choices choices);

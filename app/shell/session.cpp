@@ -9,6 +9,8 @@ namespace {
 
 // The line editor keeps 31 characters of the prompt.
 constexpr std::size_t longest_node = 29;
+// Octets of an answer.
+constexpr std::size_t typical_row = 200;
 
 } // namespace
 
@@ -88,7 +90,11 @@ void SocketSession::greet(const std::string& line) {
 
 void SocketSession::run(const std::string& line) {
     CommandSet::Reply reply = commands_.run(line, folder_);
-    out += protocol::to_answer(reply.done, reply.text);
+    // Both strings of a long answer: copying megabytes takes long, and giving them back.
+    commands_.aside(reply.text.size() / typical_row, [&] {
+        out += protocol::to_answer(reply.done, reply.text);
+        std::string().swap(reply.text);
+    });
     apply(reply.then);
 }
 

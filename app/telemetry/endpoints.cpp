@@ -23,6 +23,11 @@ Json page_of(const List& list, std::size_t offset, Function to_json) {
 /// As many as there is room for beside the tables.
 constexpr std::size_t most_ports_in_one_answer = 64;
 
+/// Telemetry has nothing to say that there is nothing.
+Json or_empty(Json json) {
+    return json.is_null() ? Json::object() : json;
+}
+
 Json port_json(const control::PortReport& port) {
     Json json = port_info_json(port);
     json.update(port_stats_json(port));
@@ -51,6 +56,12 @@ Expected<void> add_endpoints(Telemetry& telemetry, const control::Controller& co
              return page_of(controller.failover_history(), offset, [&](const auto& record) {
                  return failover_record_json(record, controller.settings().uplinks);
              });
+         }},
+        {"/sallyport/failover_probe", "The latest numbered stream. No parameters",
+         [&](std::size_t) { return or_empty(probe_json(controller.probe())); }},
+        {"/sallyport/failover_drill", "What the latest drill cost. No parameters",
+         [&](std::size_t) {
+             return or_empty(drill_json(controller.drill(), controller.settings().uplinks));
          }},
         {"/sallyport/tenant", "Tenants with counters and drops. Parameter: offset",
          [&](std::size_t offset) { return page_of(controller.tenants(), offset, tenant_json); }},

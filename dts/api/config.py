@@ -15,6 +15,10 @@ def _line(key: str, value: Value) -> str:
     return f"{key} = {value}\n"
 
 
+def _lines(key: str, value: Value | list[Value]) -> str:
+    return "".join(_line(key, one) for one in (value if isinstance(value, list) else [value]))
+
+
 @dataclass
 class VmPortConfig:
     """One `[vm_port.NAME]`."""
@@ -99,24 +103,25 @@ class UplinkConfig:
 
 @dataclass
 class MainConfig:
-    """The main file. `settings` holds any other key by its full name ("failover.primary")."""
+    """The main file. `settings` holds any other key by its full name ("failover.primary"); a list
+    stands for a key that is repeated."""
 
     node: str
     uplinks: list[UplinkConfig]
     addresses: list[str] = field(default_factory=list)
     next_hops: list[str] = field(default_factory=list)
     mtu: int = 1600
-    settings: dict[str, Value] = field(default_factory=dict)
+    settings: dict[str, Value | list[Value]] = field(default_factory=dict)
 
     def text(self, socket: Path, tenants: Path) -> str:
-        keys: dict[str, Value] = {
+        keys: dict[str, Value | list[Value]] = {
             "node.name": self.node,
             "underlay.mtu": self.mtu,
             "shell.socket": str(socket),
             "tenants.directory": str(tenants),
             **self.settings,
         }
-        lines = [_line(key, value) for key, value in keys.items()]
+        lines = [_lines(key, value) for key, value in keys.items()]
         lines += [_line("underlay.address", address) for address in self.addresses]
         lines += [_line("underlay.nexthop", hop) for hop in self.next_hops]
         lines += [uplink.text() for uplink in self.uplinks]

@@ -230,6 +230,10 @@ class Lab(Closing):
             self._delete_all()
             raise
 
+    def on_close(self, delete: Callable[[], None]) -> None:
+        """Something that goes with the lab, before what is there already."""
+        self._deletions.append(delete)
+
     def address(self, number: int) -> str:
         """Underlay address of station `number`."""
         return f"2001:db8::{number:x}" if self.ipv6 else f"192.0.2.{number}"

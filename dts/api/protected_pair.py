@@ -108,6 +108,18 @@ class ProtectedPair(Closing):
     def start(self) -> None:
         self.lab.start()
 
+    def wait_links(self) -> None:
+        for end in self.ends:
+            wait_until(lambda h=end.hypervisor: all(
+                u["link_up"] for u in h.shell.json("show uplink")["uplinks"]), "both links")
+
+    def start_for_failover(self) -> None:
+        """With all links, and without `wires`, which cables that are pulled end; see ClearWatch."""
+        self.start()
+        self.wait_links()
+        for wire in self.wires:
+            wire.close()
+
     def rekey(self, between: Callable[[], None] = lambda: None) -> None:
         """Both ends to new keys as docs/user-guide.md has it, without losing a packet; `between` is
         called after each of its four steps."""

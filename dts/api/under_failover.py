@@ -4,6 +4,10 @@
 from __future__ import annotations
 
 import contextlib
+import math
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 from api.lab import BLUE, RED, Hypervisor, Lab, vm_addresses, vm_mac
 from api.linux_peer import LinuxPeer, LinuxVm
@@ -13,7 +17,10 @@ from api.traffic import (Conversation, Listener, NumberedStream, Station, Stream
 from api.vm import Vm
 from api.wire import Wire, is_raw_vxlan
 from framework.closing import Closing
-from framework.process import note, wait_until
+from framework.namespace import Switch
+from framework.process import Running, note, wait_until
+
+_STORM = str(Path(__file__).resolve().parents[1] / "framework" / "storm.py")
 
 
 class Travellers(Closing):
@@ -62,6 +69,33 @@ class Travellers(Closing):
         self._stack.close()
 
 
+def flap(switch: Switch, port: str, seconds: float) -> int:
+    """The cable is out for 50 ms and in for 50 ms again and again, and in at the end; how often it
+    was pulled."""
+    start, toggles = time.monotonic(), 2 * math.ceil(seconds / 0.1)
+    for toggle in range(toggles):
+        wait_until(lambda n=toggle: time.monotonic() >= start + n * 0.05, "50 ms", interval=0.001)
+        (switch.plug if toggle % 2 else switch.pull)(port)
+    return toggles // 2
+
+
+@contextlib.contextmanager
+def storm(vm: Vm, marker: bytes, per_second: int = 3000) -> Iterator[Running]:
+    """Broadcasts and unknown unicasts from a VM, with `marker` in each."""
+    with vm.namespace.start("python3", _STORM, vm.interface, str(per_second), marker.decode(),
+                            name="storm") as process:
+        yield process
+        process.signal(15)
+        process.wait_ok()
+
+
+def wait_flooded(hypervisor: Hypervisor, more: int) -> None:
+    """Until so many packets more of tenant blue were flooded."""
+    before = hypervisor.shell.tenant("blue")
+    wait_until(lambda: hypervisor.shell.tenant("blue").since(before).flooded_packets >= more,
+               "the storm goes on", 20)
+
+
 def wait_encapsulated(hypervisor: Hypervisor, more: int) -> None:
     """Until tenant blue has sent so many packets more to its peer."""
     before = hypervisor.shell.tenant("blue")
@@ -89,8 +123,13 @@ class OneSide(Closing):
     """hv1 on both switches with a Linux peer on switch A; tenants blue and red with equal addresses,
     `near` and `far` of each. Nobody needs to ask for a neighbour: what is flooded, was asked for."""
 
-    def __init__(self, ipv6: bool = False, **failover: str) -> None:
-        """`failover`: settings of that section."""
+    def __init__(self, ipv6: bool = False, prepare: Callable[[OneSide], None] = lambda _: None,
+                 **failover: str) -> None:
+        """
+        Args:
+            prepare: called before anything is started.
+            failover: settings of that section.
+        """
         self.lab = Lab(ipv6=ipv6)
         try:
             self.peer: LinuxPeer = self.lab.peer("peer1", 11)
@@ -100,6 +139,7 @@ class OneSide(Closing):
                 self.hv1.tenant(tenant, vni, [self.peer.vtep])
                 self.hv1.vm(tenant, f"{tenant}-near", 1, "veth")
                 self.peer.vm(f"{tenant}-far", vni, vm_mac(3), vm_addresses(3), [self.hv1.vtep])
+            prepare(self)
             self.lab.start()
             self.wait_links()
             for tenant in ("blue", "red"):

@@ -27,6 +27,7 @@ _PACKET_AUXDATA = 8
 _PACKET_IGNORE_OUTGOING = 23
 _PACKET_STATISTICS = 6
 _SO_RCVBUFFORCE = 33
+_SO_TIMESTAMPNS = 35
 _TP_STATUS_VLAN_VALID = 1 << 4
 _TP_STATUS_VLAN_TPID_VALID = 1 << 6
 
@@ -41,10 +42,12 @@ class Wire:
     def __init__(self, namespace: Namespace, interface: str) -> None:
         self.namespace = namespace
         self.interface = interface
+        self._arrived = 0.0
         with namespace.entered():
             self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
             self.socket.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, 64 << 20)
             self.socket.setsockopt(_SOL_PACKET, _PACKET_AUXDATA, 1)
+            self.socket.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
             self.socket.setsockopt(_SOL_PACKET, _PACKET_IGNORE_OUTGOING, 1)
             self.socket.bind((interface, _ETH_P_ALL))
         self.socket.setblocking(False)
@@ -75,8 +78,11 @@ class Wire:
             data, extra, _, _ = self.socket.recvmsg(65536, 256)
         except BlockingIOError:
             return None
-        # The kernel takes a VLAN tag out of the frame and hands it over beside it.
         for level, kind, value in extra:
+            if level == socket.SOL_SOCKET and kind == _SO_TIMESTAMPNS:
+                seconds, nanoseconds = struct.unpack("=qq", value[:16])
+                self._arrived = seconds + nanoseconds / 1e9
+            # The kernel takes a VLAN tag out of the frame and hands it over beside it.
             if level == _SOL_PACKET and kind == _PACKET_AUXDATA:
                 status, _, _, _, _, tci, tpid = struct.unpack("=IIIHHHH", value[:20])
                 if status & _TP_STATUS_VLAN_VALID:
@@ -86,8 +92,13 @@ class Wire:
         return data
 
     def drain(self) -> list[Packet]:
-        """All that has arrived and was not read yet."""
-        return [Ether(raw) for raw in self.drain_raw()]
+        """All that has arrived and was not read yet; `time` of each is when it did."""
+        frames = []
+        while (raw := self._receive_one()) is not None:
+            frame = Ether(raw)
+            frame.time = self._arrived
+            frames.append(frame)
+        return frames
 
     def drain_raw(self) -> list[bytes]:
         """The same without a look into them, for thousands a second."""

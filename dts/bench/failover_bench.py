@@ -9,6 +9,8 @@ switches' ports, the same at the stream's receiver, and the numbers that are mis
     sudo env DTS_BUILD=FOLDER dts/bench/failover_bench.py --out RECORD.json
     docs/failover/plot.py RECORD.json PICTURE.svg
 
+With `--check` it says of each aim whether what was measured meets it, and fails if one does not.
+
 Needs root, for network namespaces; the bond's part needs the guest of dts/tools/make_uml.sh.
 """
 
@@ -24,6 +26,7 @@ import platform
 import re
 import statistics
 import struct
+import subprocess
 import sys
 import tempfile
 import time
@@ -43,6 +46,8 @@ from framework.process import wait_until  # noqa: E402
 #: Beside the one that is measured.
 _MANY_TENANTS = 4095
 _MANY_ENTRIES = 100_000
+#: About as many as a tenant's file can hold.
+_FILE_ENTRIES = 25_000
 #: Of the picture, milliseconds before and after the last packet by the old cable.
 _BEFORE_MS, _AFTER_MS = 40, 160
 _RECORDED_S = (_AFTER_MS + 20) / 1000
@@ -173,11 +178,12 @@ def add_tenants(hv1: Hypervisor, remote: str) -> None:
 
 
 @contextlib.contextmanager
-def sallyport_lab(many: bool) -> Iterator[tuple[Lab, Hypervisor]]:
+def sallyport_lab(many: bool, settings: dict | None = None) -> Iterator[tuple[Lab, Hypervisor]]:
     """hv1 with VM `near`, and a Linux peer on switch A with VM `far`."""
     with Lab(memory_mb=1024) as lab:
         peer = lab.peer("peer1", 11)
         hv1 = lab.hypervisor("hv1", 1)
+        hv1.main.settings |= settings or {}
         hv1.tenant("blue", BLUE, [peer.vtep])
         if many:
             add_tenants(hv1, peer.vtep)
@@ -217,6 +223,78 @@ def measure_sallyport(many: bool, options: argparse.Namespace) -> dict:
         result = failovers.finish(arrivals, 90_000_000)
         return {"tenants": len(counts[0]), "fdb_entries": sum(map(len, counts[1:])),
                 "stream": vars(report), **result}
+
+
+class Asked:
+    """An operator's command under way."""
+
+    def __init__(self, hv1: Hypervisor, command: str) -> None:
+        client, socket = hv1.shell.client, str(hv1.shell.socket)
+        self._process = subprocess.Popen([client, "--socket", socket, *command.split()],
+                                         stdout=subprocess.DEVNULL)
+
+    @property
+    def answered(self) -> bool:
+        return self._process.poll() is not None
+
+    def finish(self) -> None:
+        assert self._process.wait(60) == 0, self._process.args
+
+    @classmethod
+    def seconds(cls, hv1: Hypervisor, command: str) -> float:
+        """How long it takes when nothing else happens."""
+        begin = time.monotonic()
+        cls(hv1, command).finish()
+        return time.monotonic() - begin
+
+
+def measure_busy(options: argparse.Namespace) -> dict:
+    """Cables pulled while the control thread does what takes it longest."""
+    with sallyport_lab(False, {"limits.fdb_entries": 2 * _MANY_ENTRIES}) as (lab, hv1):
+        vtep, files = lab.peers["peer1"].vtep, []
+        for number in range(4):
+            big = hv1.tenant(f"big{number}", 300 + number, [vtep])
+            big.fdb = [f"02:bb:00:00:{entry >> 8:02x}:{entry & 255:02x} vtep {vtep}"
+                       for entry in range(_FILE_ENTRIES)]
+            files.append(hv1.sallyport.write_tenant(big))
+        for file in files[1:]:
+            hv1.shell.run(f"tenant add {file}")
+        add = f"tenant add {files[0]}"
+        commands = {add: Asked.seconds(hv1, add), "show fdb json": Asked.seconds(hv1, "show fdb json")}
+        near, far = hv1.vms["near"], lab.peers["peer1"].vms["far"]
+        told: list[dict] = []
+        with NumberedStream(near, far, per_second=options.rate) as stream:
+            if options.first:
+                put_first([hv1.namespace, near.namespace, far.namespace])
+            for turn in range(options.failovers):
+                command, seconds = list(commands.items())[turn % 2]
+                if command == add:
+                    hv1.shell.run("tenant del big0")
+                old = hv1.uplinks.index(hv1.shell.active_uplink())
+                time.sleep(0.1)
+                asked = Asked(hv1, command)
+                # At another point of its course each time.
+                time.sleep(seconds * (0.1 + 0.7 * (turn // 2 * 0.618 % 1)))
+                lab.switches[old].pull("hv1")
+                in_time = not asked.answered
+                asked.finish()
+                record = hv1.shell.json("show failover history")[-1]
+                assert (record["from"], record["reason"]) == (f"p{old}", "link down"), record
+                told.append({"command": command.split()[0], "under_way": in_time, **{
+                    key: record[key] for key in ("decided_us", "announced_us", "first_sent_us")}})
+                lab.switches[old].plug("hv1")
+                wait_until(lambda i=old: hv1.shell.json("show uplink")["uplinks"][i]["link_up"],
+                           "the cable is back", 30)
+            report = stream.finish()
+        counted = [one for one in told if one["under_way"]]
+        return {"commands_s": {"tenant add": round(commands[add], 2),
+                               "show fdb json": round(commands["show fdb json"], 2)},
+                "stream": vars(report),
+                "summary": {f"{verb}_{key}": summary([one[key] for one in counted
+                                                      if one["command"] == verb])
+                            for verb in ("tenant", "show") for key in ("decided_us", "first_sent_us")}
+                | {"first_sent_us": summary([one["first_sent_us"] for one in counted])},
+                "failovers": {key: [one[key] for one in told] for key in told[0]}}
 
 
 def measure_by_hand(options: argparse.Namespace) -> dict:
@@ -307,11 +385,44 @@ def tables(record: dict) -> str:
     if "ratio" in record:
         lines.append(f"\nMedian from the event to the first packet, many tenants to one: "
                      f"{record['ratio']}.")
+    if busy := record.get("busy"):
+        lines.append(busy_text(busy))
     if hand := record.get("hand"):
         lines.append(f"\n`failover switch`, {hand['switches']} times: " + ", ".join(
             f"{hand[way]['lost']} of {hand[way]['sent']} packets lost {way}"
             for way in ("out", "back")) + ".")
     return "\n".join(lines)
+
+
+def busy_text(busy: dict) -> str:
+    lines = ["\n| failover in the middle of | it takes | failovers | event to decision "
+             "| event to first packet out |", "|---|---|---|---|---|"]
+    for verb, command, entries in (("tenant", "tenant add", "25,000"),
+                                   ("show", "show fdb json", "100,000")):
+        cells = [cell(busy, f"{verb}_{key}") for key in ("decided_us", "first_sent_us")]
+        lines.append(f"| `{command}` of {entries} entries | {busy['commands_s'][command]:g} s "
+                     f"| {busy['summary'][f'{verb}_decided_us']['count']} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def aims(record: dict) -> list[tuple[str, str, bool]]:
+    """Of what was measured: what is to be reached, what was, and whether that is enough."""
+    found = []
+    for part, title in {**_PARTS, "busy": "Sallyport, busy with 100,000 entries"}.items():
+        first = record.get(part, {}).get("summary", {}).get("first_sent_us")
+        if first is None:
+            continue
+        for name, bound in (("median", 1000), ("p99", 3000)):
+            found.append((f"{title}: event to first packet out, {name} under {bound} us",
+                          f"{first[name]:g} us", first[name] < bound))
+    if "ratio" in record:
+        found.append(("many tenants to one, ratio of the medians under 1.5", f"{record['ratio']:g}",
+                      record["ratio"] < 1.5))
+    if hand := record.get("hand"):
+        lost = [hand[way]["lost"] for way in ("out", "back")]
+        found.append((f"by hand at {record['rate']} packets a second each way, none lost",
+                      f"{lost[0]} lost out, {lost[1]} back", lost == [0, 0]))
+    return found
 
 
 def main() -> None:
@@ -320,10 +431,12 @@ def main() -> None:
                         help="of each kind (default: %(default)s)")
     parser.add_argument("--rate", type=int, default=10_000, metavar="N",
                         help="packets a second (default: %(default)s)")
-    parser.add_argument("--parts", default="one,many,hand,bond10,bond100", metavar="LIST",
+    parser.add_argument("--parts", default="one,many,busy,hand,bond10,bond100", metavar="LIST",
                         help="what is measured (default: %(default)s)")
     parser.add_argument("--first", action="store_true",
                         help="ahead of whatever else wants the cores, on a shared machine")
+    parser.add_argument("--check", action="store_true",
+                        help="say which aims are met, and exit with 1 if one is not")
     parser.add_argument("--out", type=Path, metavar="FILE",
                         help="JSON of all that was measured; parts that it has from before stay")
     options = parser.parse_args()
@@ -336,6 +449,7 @@ def main() -> None:
     measures: dict[str, Callable[[], dict]] = {
         "one": lambda: measure_sallyport(False, options),
         "many": lambda: measure_sallyport(True, options),
+        "busy": lambda: measure_busy(options),
         "hand": lambda: measure_by_hand(options),
         "bond10": lambda: measure_bond(10, options),
         "bond100": lambda: measure_bond(100, options),
@@ -357,6 +471,12 @@ def main() -> None:
         text = re.sub(r"\[\s+([^\[\]{}]*?)\s+\]", lambda found: "[" + " ".join(found[1].split()) + "]",
                       json.dumps(record, indent=1))
         options.out.write_text(text + "\n", encoding="utf-8")
+    if options.check:
+        checked = aims(record)
+        for aim, reached, met in checked:
+            print(f"{'met' if met else 'MISSED'}: {aim}: {reached}")
+        if not checked or not all(met for _, _, met in checked):
+            sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -10,46 +10,14 @@ import pytest
 from scapy.layers.l2 import ARP, Ether
 
 from api.bfd_router import BfdRouter
+from api.detectors import (DeadEnd, bfd_routers, detector, detector_macs, fault, last_switch)
 from api.lab import BLUE, Hypervisor, Lab, vm_addresses, vm_mac
+from api.protected_failover import protected_traffic
+from api.protected_pair import ProtectedPair
 from api.traffic import assert_pings, wait_ping
+from api.under_failover import OneSide, wait_encapsulated
 from api.wire import Wire
-from framework.namespace import Switch
 from framework.process import wait_until
-
-
-class DeadEnd:
-    """The switch's port forwards nothing, though its link stays up; well again at the end."""
-
-    def __init__(self, switch: Switch, port: str) -> None:
-        self._switch = switch
-        self._port = port
-
-    def __enter__(self) -> DeadEnd:
-        self._switch.namespace.ip("link", "set", self._port, "nomaster")
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._switch.namespace.ip("link", "set", self._port, "master", "bridge")
-
-
-def detector(hypervisor: Hypervisor, uplink: str) -> dict:
-    """What `show detector` says of it."""
-    return next(one for one in hypervisor.shell.json("show detector") if one["uplink"] == uplink)
-
-
-def fault(hypervisor: Hypervisor, uplink: str) -> str | None:
-    """Why it is not usable."""
-    return next(one["fault"] for one in hypervisor.shell.json("show uplink")["uplinks"]
-                if one["name"] == uplink)
-
-
-def last_switch(hypervisor: Hypervisor) -> tuple[str | None, str | None, str, str]:
-    record = hypervisor.shell.json("show failover history")[-1]
-    return record["from"], record["to"], record["reason"], record["seen_by"]
-
-
-def detector_macs(hypervisor: Hypervisor) -> list[str]:
-    return [detector(hypervisor, uplink)["mac"] for uplink in hypervisor.uplinks]
 
 
 @pytest.fixture(scope="class", params=["ipv4", "ipv6"])
@@ -164,7 +132,11 @@ class TestNeighbours:
         assert set(hv1.shell.drops().since(before)) <= {"backup-uplink"}
 
 
-@pytest.mark.skipif(not Path("/usr/lib/frr/bfdd").exists(), reason="FRR's bfdd is not installed")
+needs_frr = pytest.mark.skipif(not Path("/usr/lib/frr/bfdd").exists(),
+                               reason="FRR's bfdd is not installed")
+
+
+@needs_frr
 class TestBfd:
     """`uplink.NAME.bfd_peer` against FRR"""
 
@@ -184,15 +156,7 @@ class TestBfd:
         with Lab(ipv6=ipv6) as lab:
             hv1 = lab.hypervisor("hv1", 1)
             hv1.main.settings["failover.bfd_interval_ms"] = "50"
-            routers = []
-            for index, switch in enumerate(lab.switches):
-                local, remote = lab.address(5 + index), lab.address(251 + index)
-                hv1.main.settings.update({f"uplink.p{index}.bfd_local": local,
-                                          f"uplink.p{index}.bfd_peer": remote})
-                router = BfdRouter(f"router{index}", switch, f"02:00:00:00:fb:0{index}", remote,
-                                   lab.prefix_length, local, interval_ms=60)
-                lab._deletions.append(router.delete)
-                routers.append(router)
+            routers = bfd_routers(lab, hv1)
             lab.start()
             self.check_up(hv1, routers)
             hv1.shell.wait_active("p0")
@@ -208,6 +172,28 @@ class TestBfd:
             assert fault(hv1, "p1") is None
             assert hv1.shell.active_uplink() == "p1"
 
+    def test_stopped(self) -> None:
+        """A process that is stopped tells its BFD neighbours so, who need not miss it first.
+
+        Steps:
+            * A session with FRR by each uplink; stop the process.
+        Verify:
+            * FRR says of both that the other end's operator took them down.
+        """
+        with Lab() as lab:
+            hv1 = lab.hypervisor("hv1", 1)
+            hv1.main.settings["failover.bfd_interval_ms"] = "300"
+            routers = bfd_routers(lab, hv1, interval_ms=300)
+            lab.start()
+            for router in routers:
+                router.wait_status("up")
+            hv1.close_process()
+            for router in routers:
+                router.wait_status("down")
+                session = router.session()
+                assert session["remote-diagnostic"] == "administratively down", session
+                assert session["diagnostic"] == "neighbor signaled session down", session
+
     @staticmethod
     def check_up(hv1: Hypervisor, routers: list[BfdRouter]) -> None:
         for index, router in enumerate(routers):
@@ -221,3 +207,80 @@ class TestBfd:
             assert bfd["detection_time_us"] == 180_000
             assert bfd["peer_mac"] == router.namespace.mac("eth0")
             assert bfd["discarded"] == {}, bfd
+
+
+class TestUnderTraffic:
+    """A switch dies behind a live carrier while traffic is under way."""
+
+    # A busy machine must not take a neighbour for lost.
+    _PROBES = {"neighbour_interval_ms": "100", "neighbour_missed_max": "4"}
+
+    @pytest.mark.parametrize("how", ["any", "all", pytest.param("bfd", marks=needs_frr)])
+    @pytest.mark.parametrize("ipv6", [False, True], ids=["ipv4", "ipv6"])
+    def test_dead_switch(self, how: str, ipv6: bool) -> None:
+        """Traffic goes on by the other uplink, whoever found the dead one out.
+
+        Steps:
+            * Streams each way, TCP, and listeners of a tenant with the same addresses. The uplinks
+              are watched by probes of which `any` must be answered (one never is), by probes that
+              `all` must, or by BFD with FRR.
+            * The port of p0 forwards nothing any more.
+        Verify:
+            * p1 takes over because of that; p0 has its link still, and no packet of a tenant leaves
+              by it any more.
+            * What was lost was lost until then, nothing came twice or to the other tenant, TCP lives.
+        """
+        def prepare(side: OneSide) -> None:
+            lab, settings = side.lab, side.hv1.main.settings
+            if how == "bfd":
+                settings["failover.bfd_interval_ms"] = "100"
+                bfd_routers(lab, side.hv1, interval_ms=100)
+                return
+            other = lab.peer("peer2", 12).vtep if how == "all" else lab.address(99)
+            settings |= {"failover.neighbour_target": [side.peer.vtep, other],
+                         "failover.neighbour_needed": how}
+
+        failed = ("bfd down", "bfd") if how == "bfd" else ("probe failed", "probe")
+        with OneSide(ipv6, prepare, **self._PROBES) as side:
+            hv1 = side.hv1
+            wait_until(lambda: [fault(hv1, uplink) for uplink in hv1.uplinks] == [None, None],
+                       "both uplinks lead somewhere", 10)
+            if how == "bfd":
+                wait_until(lambda: all(detector(hv1, uplink)["bfd"]["state"] == "Up"
+                                       for uplink in hv1.uplinks), "both sessions are up", 10)
+            if hv1.shell.active_uplink() != "p0":
+                hv1.shell.run("failover switch")
+            with side.travellers() as travellers:
+                # Both streams have begun.
+                wait_encapsulated(hv1, 500)
+                wait_until(lambda: hv1.shell.tenant("blue").decap_packets >= 500, "both ways", 20)
+                with DeadEnd(side.lab.switches[0], "hv1"):
+                    hv1.shell.wait_active("p1", 10)
+                    assert last_switch(hv1) == ("p0", "p1", *failed)
+                    uplink = hv1.shell.json("show uplink")["uplinks"][0]
+                    assert uplink["link_up"] and uplink["fault"] == failed[0], uplink
+                    side.assert_silent(0)
+                    for report in travellers.finish(f"dead switch, {how}"):
+                        assert 0 < report.lost <= report.lost_in_silence + 50, report
+
+    def test_protected(self) -> None:
+        """Nothing of a protected tenant is in clear when a dead switch is left for the other.
+
+        Steps:
+            * Two hypervisors with ESP between them, of which one probes its next hops; its port on
+              switch A forwards nothing any more, under streams and TCP.
+        Verify:
+            * It leaves p0 because of the probe; all lives, nothing comes twice, nothing is in clear
+              on either switch, no SA refuses a packet.
+        """
+        with ProtectedPair() as pair:
+            hv1 = pair.near.hypervisor
+            hv1.main.settings |= {f"failover.{key}": value for key, value in self._PROBES.items()}
+            hv1.main.settings["failover.neighbour_target"] = "nexthops"
+            pair.start_for_failover()
+            wait_until(lambda: all(fault(hv1, uplink) is None for uplink in hv1.uplinks)
+                       and all(detector(hv1, uplink)["neighbours"]["targets"]
+                               for uplink in hv1.uplinks), "both uplinks reach the other end", 10)
+            with protected_traffic(pair, "dead switch"), DeadEnd(pair.lab.switches[0], "hv1"):
+                hv1.shell.wait_active("p1", 10)
+                assert last_switch(hv1) == ("p0", "p1", "probe failed", "probe")

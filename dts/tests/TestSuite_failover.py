@@ -272,6 +272,40 @@ class TestFailover:
                            "the cable is back")
 
 
+class TestAnnouncements:
+    """`failover.announce_count` and `failover.announce_interval_ms`"""
+
+    @pytest.mark.parametrize("ipv6", [False, True], ids=["ipv4", "ipv6"])
+    def test_count_and_spacing(self, ipv6: bool) -> None:
+        """As many as configured are sent, as far apart.
+
+        Steps:
+            * With `announce_count = 5` and `announce_interval_ms = 50`, pull the cable of p0 and listen
+              on switch B's port.
+        Verify:
+            * Five announcements of the vtep come and no sixth, 50 ms apart by the kernel's time stamps.
+        """
+        with Lab(ipv6=ipv6) as lab:
+            hv1 = lab.hypervisor("hv1", 1)
+            hv1.main.settings |= {"failover.announce_count": 5, "failover.announce_interval_ms": 50}
+            lab.start()
+            hv1.shell.wait_active("p0")
+            with Wire(lab.switches[1].namespace, "hv1") as wire:
+                lab.switches[0].pull("hv1")
+                hv1.shell.wait_active("p1")
+                match = is_announcement(hv1)
+                times = [float(frame.time) for frame in
+                         wire.expect(match, "five announcements", 5)]
+                with pytest.raises(AssertionError, match="not within"):
+                    wire.expect(match, "a sixth", timeout=0.5)
+            assert len(times) == 5
+            gaps = [after - before for before, after in zip(times, times[1:])]
+            # One that is late does not delay the next: by the sum none is early, and the shortest
+            # gap is no later than a busy machine makes it.
+            assert times[-1] - times[0] > 4 * 0.05 - 0.02, gaps
+            assert min(gaps) < 0.09, gaps
+
+
 class TestPrimary:
     """`failover.primary`"""
 
@@ -315,6 +349,42 @@ class TestPrimary:
             hv1.shell.wait_active("p0")
             record = hv1.shell.json("show failover history")[-1]
             assert (record["reason"], record["seen_by"]) == ("preempted", "timer")
+
+    @pytest.mark.software_only("a card comes whole or not at all")
+    @pytest.mark.parametrize("missing", [0, 1])
+    def test_started_without_device(self, missing: int) -> None:
+        """A process that starts while one uplink's device is missing uses the other, and says so.
+
+        Steps:
+            * Give the interface of one uplink another name, start; ping the vtep from a peer.
+            * Give it its name back; restart the process.
+        Verify:
+            * The other one is active, pings are answered; `show uplink` and the log tell of the one
+              that is missing; a switch is refused with what to do.
+            * After the restart both are there.
+        """
+        with Lab() as lab:
+            peer = lab.peer("peer1", 11)
+            hv1 = lab.hypervisor("hv1", 1)
+            interface, other = f"up{missing}", hv1.uplinks[1 - missing]
+            hv1.namespace.ip("link", "set", interface, "down")
+            hv1.namespace.ip("link", "set", interface, "name", "elsewhere")
+            lab.start()
+            hv1.shell.wait_active(other)
+            uplink = hv1.shell.json("show uplink")["uplinks"][missing]
+            assert (uplink["present"], uplink["fault"], uplink["link_source"]) == (
+                False, "removed", "no device"), uplink
+            wait_until(lambda: peer.namespace.run("ping", "-c1", "-W1", hv1.vtep,
+                                                  check=False).status == 0, "the vtep answers")
+            refused = hv1.shell.run("failover switch", check=False)
+            assert refused.status != 0 and "restart the process" in refused.output
+            assert "starting with the other uplink alone" in hv1.sallyport.log()
+            hv1.close_process()
+            hv1.namespace.ip("link", "set", "elsewhere", "name", interface)
+            hv1.namespace.ip("link", "set", interface, "up")
+            hv1.start_process()
+            wait_until(lambda: all(u["present"] and u["link_up"] for u in
+                                   hv1.shell.json("show uplink")["uplinks"]), "both are there")
 
     def test_started_without_carrier(self) -> None:
         """A process that starts with its primary's cable out uses the other.

@@ -6,24 +6,20 @@
 
 from __future__ import annotations
 
-import contextlib
-import itertools
 import math
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from api.lab import Hypervisor
-from api.protected_pair import ClearWatch, ProtectedPair
+from api.protected_failover import protected_traffic
+from api.protected_pair import ProtectedPair
 from api.shell import Shell, TenantCounters
 from api.traffic import NumberedStream, assert_pings
-from api.under_failover import OneSide, Travellers, assert_leaves_by_one, wait_encapsulated
+from api.under_failover import OneSide, flap, storm, wait_encapsulated, wait_flooded
 from api.wire import Wire
 from framework.process import note, wait_until
-
-_STORM = str(Path(__file__).resolve().parents[1] / "framework" / "storm.py")
 
 
 def switches_of(shell: Shell) -> int:
@@ -48,15 +44,6 @@ class TestFlapping:
 
     _HOLD_DOWN_MS = 20
 
-    def flap(self, side: OneSide, seconds: float) -> int:
-        """p0's cable, out for 50 ms and in for 50 ms, and in at the end; how often it was pulled."""
-        switch, start = side.lab.switches[0], time.monotonic()
-        toggles = 2 * math.ceil(seconds / 0.1)
-        for toggle in range(toggles):
-            wait_until(lambda n=toggle: time.monotonic() >= start + n * 0.05, "50 ms", interval=0.001)
-            (switch.plug if toggle % 2 else switch.pull)("hv1")
-        return toggles // 2
-
     @pytest.mark.parametrize("ipv6", [False, True], ids=["ipv4", "ipv6"])
     def test_held_down(self, ipv6: bool, request: pytest.FixtureRequest) -> None:
         """The primary flaps: after a few times the traffic stays where it is good.
@@ -73,7 +60,7 @@ class TestFlapping:
         with OneSide(ipv6, preempt="always", hold_down_ms=str(self._HOLD_DOWN_MS),
                      hold_down_limit_ms="1000") as side:
             with side.travellers() as travellers:
-                pulled = self.flap(side, seconds)
+                pulled = flap(side.lab.switches[0], "hv1", seconds)
                 switches = switches_of(side.shell)
                 # The k-th return waits for 20 ms times 2 to the k-1: more than half a second of link
                 # it had never, however late this machine may put a cable out.
@@ -98,7 +85,7 @@ class TestFlapping:
         seconds = request.config.getoption("--flap-seconds")
         with OneSide(preempt="always", hold_down_ms="0") as side:
             with side.travellers() as travellers:
-                pulled = self.flap(side, seconds)
+                pulled = flap(side.lab.switches[0], "hv1", seconds)
                 side.shell.wait_active("p0", 10)
                 assert pulled / 2 < switches_of(side.shell) <= 2 * pulled
                 side.assert_silent(1)
@@ -207,20 +194,15 @@ class TestUnderTraffic:
         """
         near, stranger = side.near(), side.far("red")
         marker = b"storm over blue"
-        with side.travellers() as travellers, Wire(stranger.namespace, stranger.interface) as ear, \
-                near.namespace.start("python3", _STORM, near.interface, "3000",
-                                     marker.decode(), name="storm") as storm:
-            for _ in range(2):
-                old = side.pull_active()
-                before = side.shell.tenant("blue")
-                wait_until(lambda b=before: side.shell.tenant("blue").since(b).flooded_packets > 1000,
-                           "the storm goes on", 20)
-                side.plug(old)
-                side.assert_silent(old)
-                side.shell.run("failover switch")
-                side.assert_silent(1 - old)
-            storm.signal(15)
-            storm.wait_ok()
+        with side.travellers() as travellers, Wire(stranger.namespace, stranger.interface) as ear:
+            with storm(near, marker):
+                for _ in range(2):
+                    old = side.pull_active()
+                    wait_flooded(side.hv1, 1000)
+                    side.plug(old)
+                    side.assert_silent(old)
+                    side.shell.run("failover switch")
+                    side.assert_silent(1 - old)
             travellers.finish("flood")
             assert not [frame for frame in ear.drain_raw() if marker in frame]
 
@@ -230,73 +212,12 @@ def pair(request: pytest.FixtureRequest) -> Iterator[ProtectedPair]:
     # What waits in the queues of the old uplink when the new one is used already comes later than
     # what follows it: by more than 64 packets on a busy machine.
     with ProtectedPair(ipv6=request.param == "ipv6", window=4096) as pair:
-        pair.start()
-        for end in pair.ends:
-            wait_until(lambda h=end.hypervisor: all(
-                u["link_up"] for u in h.shell.json("show uplink")["uplinks"]), "both links")
-        # Captures replace them, which cables that are pulled do not end.
-        for wire in pair.wires:
-            wire.close()
+        pair.start_for_failover()
         yield pair
-
-
-class Mover:
-    """Failovers of two hypervisors in turn, each time another way, by a pulled cable or by hand."""
-
-    def __init__(self, pair: ProtectedPair) -> None:
-        self._pair = pair
-        self._turns = itertools.cycle(itertools.product((self.pull, self.by_hand), pair.ends))
-
-    @property
-    def _hypervisors(self) -> list[Hypervisor]:
-        return [end.hypervisor for end in self._pair.ends]
-
-    def next(self) -> None:
-        move, end = next(self._turns)
-        move([end.hypervisor])
-
-    def both(self) -> None:
-        """The cables of both at once."""
-        self.pull(self._hypervisors)
-
-    def pull(self, hypervisors: list[Hypervisor]) -> None:
-        old = {h: h.uplinks.index(h.shell.active_uplink()) for h in hypervisors}
-        for h in hypervisors:
-            h.lab.switches[old[h]].pull(h.name)
-        for h in hypervisors:
-            h.shell.wait_active(h.uplinks[1 - old[h]])
-        for h in hypervisors:
-            h.lab.switches[old[h]].plug(h.name)
-        for h in hypervisors:
-            wait_until(lambda h=h: all(u["link_up"]
-                                       for u in h.shell.json("show uplink")["uplinks"]), "both links")
-
-    @staticmethod
-    def by_hand(hypervisors: list[Hypervisor]) -> None:
-        for h in hypervisors:
-            h.shell.run("failover switch")
 
 
 class TestProtected:
     """Two hypervisors of ours with ESP between them, and a tenant in clear beside."""
-
-    @contextlib.contextmanager
-    def under_traffic(self, pair: ProtectedPair, what: str) -> Iterator[Mover]:
-        near, far = pair.near, pair.far
-        with ClearWatch(pair) as watch:
-            with Travellers(near.vm, far.vm, near.red, far.red) as travellers:
-                yield Mover(pair)
-                for end in pair.ends:
-                    active = end.hypervisor.shell.active_uplink()
-                    assert_leaves_by_one(end.hypervisor, end.hypervisor.uplinks.index(active))
-                for one, other in ((near.vm, far.vm), (far.vm, near.vm), (near.red, far.red)):
-                    assert_pings(one, other.ip)
-                travellers.finish(what)
-            watch.assert_red_only()
-        for end in pair.ends:
-            faults = end.hypervisor.shell.json("show ipsec stats")
-            assert not any(count for way in ("outbound", "inbound")
-                           for count in faults[way]["faults"].values()), faults
 
     def test_both_ends_at_once(self, pair: ProtectedPair) -> None:
         """Both hypervisors lose their active uplinks in the same moment, and again the others.
@@ -308,7 +229,7 @@ class TestProtected:
             * Both have switched each time; all lives, nothing comes twice, nothing is in clear on
               either switch, no SA refuses a packet.
         """
-        with self.under_traffic(pair, "both ends at once") as mover:
+        with protected_traffic(pair, "both ends at once") as mover:
             before = [switches_of(end.hypervisor.shell) for end in pair.ends]
             for _ in range(4):
                 mover.both()
@@ -325,11 +246,77 @@ class TestProtected:
             * All lives, nothing comes twice, nothing is in clear on either switch, no SA refuses a
               packet, and the last generation of SAs carries the traffic.
         """
-        with self.under_traffic(pair, "in a rekey") as mover:
+        with protected_traffic(pair, "in a rekey") as mover:
             for _ in range(3):
                 pair.rekey(mover.next)
             wait_until(lambda: all(self.carry(end.hypervisor, pair) for end in pair.ends),
                        "packets by the last SAs", 10)
+
+    def test_reload(self, pair: ProtectedPair) -> None:
+        """Failovers while another tenant comes and goes.
+
+        Steps:
+            * On both ends remove tenant green and load it again with other contents, over and over;
+              between the two one end fails over, by a pulled cable or by hand.
+        Verify:
+            * All lives, nothing comes twice, nothing is in clear on either switch, no SA refuses a
+              packet.
+        """
+        files = {}
+        for end in pair.ends:
+            green = end.hypervisor.tenant("green", 300, [end.remote], mtu=pair.lab.mtu - 200)
+            files[end.hypervisor.name] = end.hypervisor.sallyport.write_tenant(green)
+            end.hypervisor.shell.run(f"tenant add {files[end.hypervisor.name]}")
+        with protected_traffic(pair, "reload") as mover:
+            for turn in range(6):
+                for end in pair.ends:
+                    end.hypervisor.shell.run("tenant del green")
+                mover.next()
+                for end in pair.ends:
+                    green = end.hypervisor.tenants["green"]
+                    green.fdb = [f"02:cc:00:00:{turn:02x}:{entry:02x} vtep {end.remote}"
+                                 for entry in range(100)]
+                    end.hypervisor.sallyport.write_tenant(green)
+                    end.hypervisor.shell.run(f"tenant add {files[end.hypervisor.name]}")
+                    assert len(end.hypervisor.shell.fdb("green")) == 100
+
+    def test_flood(self, pair: ProtectedPair) -> None:
+        """Failovers in the middle of a storm of broadcasts and unknown unicasts.
+
+        Steps:
+            * Let blue's VM on hv1 send thousands of those a second; both ends fail over in turn, by
+              pulled cables and by hand.
+        Verify:
+            * The storm goes on each time, none of it is in clear on either switch or reaches the
+              other tenant; all else lives, nothing comes twice, no SA refuses a packet.
+        """
+        marker, stranger = b"storm over blue", pair.far.red
+        with protected_traffic(pair, "flood") as mover, \
+                Wire(stranger.namespace, stranger.interface) as ear:
+            with storm(pair.near.vm, marker):
+                for _ in range(4):
+                    mover.next()
+                    wait_flooded(pair.near.hypervisor, 1000)
+            assert not [frame for frame in ear.drain_raw() if marker in frame]
+
+    def test_flapping(self, request: pytest.FixtureRequest) -> None:
+        """A link that comes and goes every 50 ms, and is followed each time.
+
+        Steps:
+            * With preemption and no hold-down, flap the cable of hv1's p0.
+        Verify:
+            * It switches there and back; all lives, nothing comes twice, nothing is in clear on
+              either switch, no SA refuses a packet.
+        """
+        with ProtectedPair() as pair:
+            hv1 = pair.near.hypervisor
+            hv1.main.settings |= {"failover.preempt": "always", "failover.hold_down_ms": "0"}
+            pair.start_for_failover()
+            with protected_traffic(pair, "flapping"):
+                pulled = flap(pair.lab.switches[0], "hv1",
+                              request.config.getoption("--flap-seconds"))
+                hv1.shell.wait_active("p0", 10)
+                assert pulled / 2 < switches_of(hv1.shell) <= 2 * pulled
 
     @staticmethod
     def carry(hypervisor: Hypervisor, pair: ProtectedPair) -> bool:

@@ -355,10 +355,25 @@ class TestShell:
         shell = hv1.shell
         with Telemetry(hv1.sallyport.prefix) as telemetry:
             commands = telemetry.get("/")
-            for name in ("port", "uplink", "tenant", "fdb", "vtep", "nexthop", "drop", "graph"):
+            for name in ("port", "uplink", "detector", "failover_history", "failover_probe",
+                         "failover_drill", "tenant", "fdb", "vtep", "nexthop", "drop", "graph"):
                 assert f"/sallyport/{name}" in commands
                 assert telemetry.get(f"/sallyport/{name}")
             assert telemetry.get("/sallyport/uplink")["active"] == shell.active_uplink()
+            history = entries(telemetry.get("/sallyport/failover_history"))
+            for told, shown in zip(history, shell.json("show failover history"), strict=True):
+                assert told == {key: value for key, value in shown.items()
+                                if value is not None}, (told, shown)
+            drill = telemetry.get("/sallyport/failover_drill")
+            assert (drill["vtep"], drill["packets_per_second"]) == ("192.0.2.11", 1000), drill
+            wait_until(lambda: telemetry.get("/sallyport/failover_drill")["state"] == "failed",
+                       "nobody answers the drill", 30)
+            probe, shown = telemetry.get("/sallyport/failover_probe"), shell.json(
+                "show failover probe")
+            assert probe["vtep"] == shown["vtep"] and probe["packets_per_second"] == 10, probe
+            assert 0 < probe["sent"] <= shown["sent"] and probe["running"] == 1, (probe, shown)
+            assert probe["received"] == probe["duplicates"] == 0, probe
+
             def received_by_cpu() -> int:
                 return shell.json("show tenant blue")["counters"]["rx_packets"]
 

@@ -91,6 +91,7 @@ class TestTwoHypervisors:
         Verify:
             * Both switches are told, the same uplink is active again, nothing came twice, and the
               VMs reach each other.
+            * All that was sent is accounted for, and next to nothing of it was lost.
         """
         hv1 = lab.hypervisors[0]
         wait_until(lambda: all(u["link_up"] for u in hv1.shell.json("show uplink")["uplinks"]),
@@ -105,6 +106,10 @@ class TestTwoHypervisors:
         assert (there["from"], back["to"]) == (active, active), drill
         for leg in (there, back):
             assert leg["received"] > 0 and leg["duplicates"] == 0, drill
+            missing = leg["lost_there"] + leg["lost_back"] + leg["unanswered"]
+            assert leg["received"] + missing == leg["sent"] > 1000, drill
+            # By hand nothing is lost but what a busy machine loses by itself.
+            assert missing <= leg["sent"] / 20, drill
         assert hv1.shell.active_uplink() == active
         assert [r["reason"] for r in hv1.shell.json("show failover history")[-2:]] == [
             "requested", "requested"]

@@ -17,17 +17,18 @@ Announcer::~Announcer() {
     stop();
 }
 
-void Announcer::announce(overlay::UplinkIndex uplink, std::span<const net::IpAddress> addresses,
-                         const net::MacAddress& mac) {
+std::size_t Announcer::announce(overlay::UplinkIndex uplink,
+                                std::span<const net::IpAddress> addresses,
+                                const net::MacAddress& mac) {
     stop();
-    if (addresses.empty() || schedule_.count == 0) return;
+    if (addresses.empty() || schedule_.count == 0) return 0;
     uplink_ = uplink;
     frames_.reserve(addresses.size());
     for (const auto& address : addresses)
         frames_.push_back(underlay::announcement(address, mac));
     left_ = schedule_.count;
     timer_ = loop_.every(schedule_.interval, [this] { send_round(); });
-    send_round();
+    return send_round();
 }
 
 void Announcer::stop() {
@@ -36,7 +37,8 @@ void Announcer::stop() {
     left_ = 0;
 }
 
-void Announcer::send_round() {
+std::size_t Announcer::send_round() {
+    const std::size_t all = frames_.size();
     std::size_t failed = 0;
     std::optional<Error> first;
     for (const auto& frame : frames_) {
@@ -46,9 +48,10 @@ void Announcer::send_round() {
         if (!first) first = sent.error();
     }
     if (first)
-        spdlog::warn("{} of {} address announcements were not sent: {}", failed, frames_.size(),
+        spdlog::warn("{} of {} address announcements were not sent: {}", failed, all,
                      first->message());
     if (--left_ == 0) stop();
+    return all - failed;
 }
 
 } // namespace sallyport::control

@@ -9,6 +9,7 @@
 #include "overlay/row.h"
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <span>
@@ -38,13 +39,15 @@ class Announcer {
 
     /// Announces all addresses now, and again as the schedule says. A series that is under way
     /// ends: it would draw traffic to an uplink that may be active no more.
-    void announce(overlay::UplinkIndex uplink, std::span<const net::IpAddress> addresses,
-                  const net::MacAddress& mac);
+    /// @return how many of the addresses have been announced now
+    std::size_t announce(overlay::UplinkIndex uplink, std::span<const net::IpAddress> addresses,
+                         const net::MacAddress& mac);
     /// Ends the series that is under way.
     void stop();
 
   private:
-    void send_round();
+    /// @return announcements that were sent
+    std::size_t send_round();
 
     EventLoop& loop_;
     Schedule schedule_;

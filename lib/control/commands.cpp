@@ -57,7 +57,9 @@ Expected<void> RunningController::bring_in(const config::TenantSettings& tenant)
 }
 
 Expected<void> RunningController::add_tenant(const std::filesystem::path& file) {
-    auto loaded = config::load_tenant(file, settings_);
+    // A file of many entries takes long to read, and links do not touch the settings.
+    config::Loaded<config::TenantSettings> loaded;
+    loop_.run_aside([&] { loaded = config::load_tenant(file, settings_); });
     if (!loaded) return tl::unexpected(complaints_error(loaded.error()));
     // Sightings that wait for removed tenants must not count for one that gets their ids.
     learning_->drain();

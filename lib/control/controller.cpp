@@ -48,7 +48,10 @@ RunningController::~RunningController() {
     probing_.reset();
     responder_.reset();
     announcer_.reset();
-    if (workers_run_) path_->stop();
+    if (workers_run_) {
+        detectors_->stop();
+        path_->stop();
+    }
     learning_.reset();
     driver_events_.clear();
     verbs_.reset();
@@ -58,7 +61,9 @@ RunningController::~RunningController() {
     // The kernel's callbacks reach into the parts that go next.
     for (const EventLoop::TimerId timer : {retry_timer_, hardware_retry_timer_})
         if (timer != 0) loop_.cancel(timer);
-    if (kernel_ != nullptr) loop_.unwatch(kernel_->fd());
+    if (kernel_ != nullptr)
+        for (const int fd : {kernel_->links_fd(), kernel_->fd()})
+            loop_.unwatch(fd);
     protection_.reset();
     tenants_.reset();
     next_hops_.reset();
@@ -138,16 +143,18 @@ Expected<void> RunningController::watch_kernel() {
     callbacks.resolution = [this](const auto& destination, const auto& resolution) {
         if (next_hops_ != nullptr) next_hops_->resolved(destination, resolution);
     };
-    callbacks.carrier = [this](const auto& interface, bool up) {
-        if (links_ != nullptr) links_->carrier(interface, up);
+    callbacks.carrier = [this](const auto& interface, bool up, auto seen) {
+        if (links_ != nullptr) links_->carrier(interface, up, seen);
     };
-    callbacks.removed = [this](const auto& interface, underlay::Removal how) {
-        if (links_ != nullptr) links_->interface_removed(interface, how);
+    callbacks.removed = [this](const auto& interface, underlay::Removal how, auto seen) {
+        if (links_ != nullptr) links_->interface_removed(interface, how, seen);
     };
     auto kernel = underlay::KernelWatch::open(std::move(callbacks));
     if (!kernel) return tl::unexpected(kernel.error());
     kernel_ = std::move(*kernel);
-    return loop_.watch(kernel_->fd(), [this] { kernel_->process(); });
+    auto watched = loop_.watch_first(kernel_->links_fd(), [this] { kernel_->process_links(); });
+    if (watched) watched = loop_.watch(kernel_->fd(), [this] { kernel_->process(); });
+    return watched;
 }
 
 Expected<void> RunningController::open_underlay() {
@@ -165,11 +172,13 @@ Expected<void> RunningController::open_underlay() {
 }
 
 Expected<void> RunningController::add_configured_tenants() {
-    tenants_ = std::make_unique<Tenants>(*state_, *ports_, *next_hops_);
+    tenants_ =
+        std::make_unique<Tenants>(*state_, *ports_, *next_hops_, [this] { loop_.run_first(); });
     std::vector<std::unique_ptr<ipsec::SecurityPort>> uplinks;
     for (const overlay::UplinkIndex index : overlay::all_uplinks) {
-        const datapath::Port& port = ports_->uplink(index).port();
-        uplinks.push_back(ipsec::make_security_port(port.id(), port.name()));
+        if (const AttachedPort* const uplink = ports_->uplink(index))
+            uplinks.push_back(
+                ipsec::make_security_port(uplink->port().id(), uplink->port().name()));
     }
     protection_ = std::make_unique<Protection>(loop_, *path_, *state_, settings_.ipsec,
                                                std::move(uplinks), worker_count());
@@ -205,7 +214,8 @@ Expected<void> RunningController::watch_links() {
     for (const overlay::UplinkIndex i : overlay::all_uplinks)
         if (auto watched = watch_driver(i); !watched) return watched;
     if (auto started = links_->start(settings_.failover.poll_interval); !started) return started;
-    return failover_->start({links_->up(0), links_->up(1)});
+    return failover_->start({links_->up(0), links_->up(1)},
+                            {ports_->uplink(0) != nullptr, ports_->uplink(1) != nullptr});
 }
 
 Expected<void> RunningController::make_detectors() {
@@ -226,8 +236,10 @@ Expected<void> RunningController::make_detectors() {
     detectors_ = std::make_unique<DetectorControl>(loop_, settings_, ports_->underlay_mac(),
                                                    std::move(environment));
     for (const overlay::UplinkIndex i : overlay::all_uplinks) {
+        const AttachedPort* const attached = ports_->uplink(i);
+        if (attached == nullptr) continue;
         auto station = detectors_->uplink(i).station();
-        if (!station.mac.is_zero()) ports_->uplink(i).port().receive_also(station.mac);
+        if (!station.mac.is_zero()) attached->port().receive_also(station.mac);
         path_->set_detectors(i, std::move(station));
     }
     return detectors_->start(path_->detector_fd(), {links_->up(0), links_->up(1)});
@@ -258,9 +270,7 @@ void RunningController::switched(std::optional<failover::UplinkIndex> active) {
 }
 
 void RunningController::announce_from(failover::UplinkIndex uplink) {
-    const auto addresses = announced_addresses();
-    announcer_->announce(uplink, addresses, ports_->underlay_mac());
-    if (!addresses.empty())
+    if (announcer_->announce(uplink, announced_addresses(), ports_->underlay_mac()) != 0)
         failover_->reach(failover::Milestone::announced, failover::Clock::now());
 }
 

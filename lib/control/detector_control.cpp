@@ -81,12 +81,24 @@ void DetectorControl::run() {
         uplinks_[uplink].receive(frame, environment_.now());
     });
     choose_targets();
+    send_due();
+    tell();
+    schedule();
+}
+
+void DetectorControl::send_due() {
     for (const UplinkIndex uplink : both)
         for (const auto& frame : uplinks_[uplink].due(environment_.now()))
             if (auto sent = environment_.send(uplink, frame); !sent)
                 spdlog::debug("failover detectors: not sent: {}", sent.error().message());
-    tell();
-    schedule();
+}
+
+void DetectorControl::stop() {
+    if (fd_ >= 0) loop_.unwatch(std::exchange(fd_, -1));
+    if (timer_ != 0) loop_.cancel(std::exchange(timer_, 0));
+    for (auto& uplink : uplinks_)
+        uplink.stop(environment_.now());
+    send_due();
 }
 
 void DetectorControl::tell() {

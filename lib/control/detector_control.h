@@ -45,6 +45,9 @@ class DetectorControl {
     /// @param frames_fd readable when there are frames; unwatched with the object
     Expected<void> start(int frames_fd, const std::array<bool, failover::uplink_count>& links_up);
     void link(failover::UplinkIndex uplink, bool up);
+    /// Tells the neighbours that we go, for which that is then no failure of a path; nothing comes
+    /// from here any more.
+    void stop();
 
     [[nodiscard]] const failover::UplinkDetectors& uplink(failover::UplinkIndex uplink) const {
         return uplinks_[uplink];
@@ -55,6 +58,7 @@ class DetectorControl {
                                                  const net::MacAddress& underlay_mac,
                                                  failover::UplinkIndex uplink) const;
     void choose_targets();
+    void send_due();
     /// Everything that is to be done now.
     void run();
     void tell();

@@ -1,20 +1,23 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "control/event_loop.h"
 
+#include "base/errno_text.h"
 #include "base/file_descriptor.h"
 
 #include <algorithm>
 #include <array>
 #include <atomic>
 #include <cerrno>
+#include <exception>
 #include <map>
 #include <mutex>
+#include <system_error>
+#include <thread>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include <fmt/format.h>
-#include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/timerfd.h>
@@ -23,12 +26,8 @@
 namespace sallyport::control {
 namespace {
 
+using base::errno_text;
 using Clock = std::chrono::steady_clock;
-
-std::string errno_text(int error) {
-    return strerrordesc_np(error) != nullptr ? strerrordesc_np(error)
-                                             : fmt::format("error {}", error);
-}
 
 // Steady clock and CLOCK_MONOTONIC are the same clock on Linux, which lets the timerfd take
 // absolute times.
@@ -41,16 +40,61 @@ itimerspec one_shot_at(Clock::time_point due) {
     return spec;
 }
 
+/// Work posted by any thread, and an eventfd that says so.
+class PostBox {
+  public:
+    using Work = std::vector<std::function<void()>>;
+
+    Expected<void> open() {
+        wake_ = base::FileDescriptor(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
+        if (!wake_) return failure("cannot create eventfd: " + errno_text());
+        return {};
+    }
+    [[nodiscard]] int fd() const { return wake_.get(); }
+
+    void put(std::function<void()> work) {
+        {
+            std::lock_guard lock(mutex_);
+            work_.push_back(std::move(work));
+        }
+        wake();
+    }
+    void wake() const noexcept {
+        std::uint64_t one = 1;
+        // Fails only when the counter is full: then the loop is awake anyway.
+        [[maybe_unused]] auto written = ::write(wake_.get(), &one, sizeof(one));
+    }
+    Work take() {
+        std::uint64_t count = 0;
+        [[maybe_unused]] auto taken = ::read(wake_.get(), &count, sizeof(count));
+        std::lock_guard lock(mutex_);
+        return std::exchange(work_, {});
+    }
+
+  private:
+    base::FileDescriptor wake_;
+    std::mutex mutex_;
+    Work work_;
+};
+
 class EpollLoop final : public EventLoop {
   public:
     Expected<void> open();
 
-    Expected<void> watch(int fd, std::function<void()> readable) override;
+    Expected<void> watch(int fd, std::function<void()> readable) override {
+        return watch_by(epoll_.get(), fd, std::move(readable));
+    }
+    Expected<void> watch_first(int fd, std::function<void()> readable) override {
+        return watch_by(first_.get(), fd, std::move(readable));
+    }
     void unwatch(int fd) override;
     TimerId every(std::chrono::milliseconds interval, std::function<void()> due) override;
     TimerId after(std::chrono::milliseconds delay, std::function<void()> due) override;
     void cancel(TimerId timer) override;
-    void post(std::function<void()> work) override;
+    void post(std::function<void()> work) override { posted_.put(std::move(work)); }
+    void post_first(std::function<void()> work) override { posted_first_.put(std::move(work)); }
+    void run_first() override { run_first_for(0); }
+    void run_aside(const std::function<void()>& work) override;
     void run() override;
     void stop() noexcept override;
 
@@ -60,11 +104,14 @@ class EpollLoop final : public EventLoop {
     using Token = std::uint64_t;
     static constexpr Token timer_token = 0;
     static constexpr Token wake_token = 1;
+    static constexpr Token wake_first_token = 2;
+    static constexpr Token first_token = 3;
 
     // Shared: the callback must outlive its own unwatch() or cancel() while it runs.
     using Callback = std::shared_ptr<std::function<void()>>;
 
     struct Watch {
+        int epoll = -1;
         int fd = -1;
         Callback readable;
     };
@@ -77,61 +124,69 @@ class EpollLoop final : public EventLoop {
     // The id breaks ties, so that timers of the same moment run in the order they were set.
     using Due = std::pair<Clock::time_point, TimerId>;
 
-    Expected<void> add(int fd, Token token) const;
+    Expected<void> watch_by(int epoll, int fd, std::function<void()> readable);
+    static Expected<void> add(int epoll, int fd, Token token);
+    void run_first_for(int timeout_ms);
+    /// All that does not go first.
+    void call(const std::function<void()>& callback);
     TimerId set(std::chrono::milliseconds delay, bool periodic, std::function<void()> due);
     void arm();
     void dispatch(Token token);
     void run_timers();
     void run_posted();
-    void drain(int fd) const;
 
     base::FileDescriptor epoll_;
+    /// What goes first; itself in epoll_.
+    base::FileDescriptor first_;
     base::FileDescriptor timer_;
-    base::FileDescriptor wake_;
     std::atomic<bool> stopping_ = false;
     static_assert(std::atomic<bool>::is_always_lock_free, "stop() runs in signal handlers");
 
     std::unordered_map<Token, Watch> watches_;
     std::unordered_map<int, Token> token_by_fd_;
-    Token next_token_ = wake_token + 1;
+    Token next_token_ = first_token + 1;
 
     std::unordered_map<TimerId, Timer> timers_;
     std::map<Due, TimerId> schedule_;
     TimerId next_timer_ = 1;
     Clock::time_point armed_{};
 
-    std::mutex posted_mutex_;
-    std::vector<std::function<void()>> posted_;
+    PostBox posted_;
+    PostBox posted_first_;
+    bool first_runs_ = false;
 };
 
 Expected<void> EpollLoop::open() {
     epoll_ = base::FileDescriptor(::epoll_create1(EPOLL_CLOEXEC));
-    if (epoll_.get() < 0) return failure("cannot create epoll: " + errno_text(errno));
+    first_ = base::FileDescriptor(::epoll_create1(EPOLL_CLOEXEC));
+    if (!epoll_ || !first_) return failure("cannot create epoll: " + errno_text());
     timer_ = base::FileDescriptor(::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC));
-    if (timer_.get() < 0) return failure("cannot create timerfd: " + errno_text(errno));
-    wake_ = base::FileDescriptor(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
-    if (wake_.get() < 0) return failure("cannot create eventfd: " + errno_text(errno));
-    if (auto done = add(timer_.get(), timer_token); !done) return done;
-    return add(wake_.get(), wake_token);
+    if (!timer_) return failure("cannot create timerfd: " + errno_text());
+    for (PostBox* box : {&posted_, &posted_first_})
+        if (auto opened = box->open(); !opened) return opened;
+    if (auto done = add(first_.get(), posted_first_.fd(), wake_first_token); !done) return done;
+    if (auto done = add(epoll_.get(), first_.get(), first_token); !done) return done;
+    if (auto done = add(epoll_.get(), timer_.get(), timer_token); !done) return done;
+    return add(epoll_.get(), posted_.fd(), wake_token);
 }
 
-Expected<void> EpollLoop::add(int fd, Token token) const {
+Expected<void> EpollLoop::add(int epoll, int fd, Token token) {
     epoll_event event{};
     event.events = EPOLLIN | EPOLLRDHUP;
     event.data.u64 = token;
-    if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) != 0)
-        return failure(fmt::format("cannot watch descriptor {}: {}", fd, errno_text(errno)));
+    if (::epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) != 0)
+        return failure(fmt::format("cannot watch descriptor {}: {}", fd, errno_text()));
     return {};
 }
 
-Expected<void> EpollLoop::watch(int fd, std::function<void()> readable) {
+Expected<void> EpollLoop::watch_by(int epoll, int fd, std::function<void()> readable) {
     if (token_by_fd_.contains(fd))
         return failure(fmt::format("descriptor {} is already watched", fd));
     Token token = next_token_;
-    if (auto done = add(fd, token); !done) return done;
+    if (auto done = add(epoll, fd, token); !done) return done;
     ++next_token_;
-    watches_.emplace(token,
-                     Watch{fd, std::make_shared<std::function<void()>>(std::move(readable))});
+    watches_.emplace(
+        token, Watch{epoll, fd, std::make_shared<std::function<void()>>(std::move(readable))});
     token_by_fd_.emplace(fd, token);
     return {};
 }
@@ -139,9 +194,10 @@ Expected<void> EpollLoop::watch(int fd, std::function<void()> readable) {
 void EpollLoop::unwatch(int fd) {
     auto found = token_by_fd_.find(fd);
     if (found == token_by_fd_.end()) return;
+    const auto watch = watches_.find(found->second);
     // Fails only for a descriptor that is closed, which took it out of epoll already.
-    ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr);
-    watches_.erase(found->second);
+    ::epoll_ctl(watch->second.epoll, EPOLL_CTL_DEL, fd, nullptr);
+    watches_.erase(watch);
     token_by_fd_.erase(found);
 }
 
@@ -171,22 +227,55 @@ void EpollLoop::cancel(TimerId timer) {
     timers_.erase(found);
 }
 
-void EpollLoop::post(std::function<void()> work) {
-    {
-        std::lock_guard lock(posted_mutex_);
-        posted_.push_back(std::move(work));
-    }
-    std::uint64_t one = 1;
-    // Fails only when the counter is full: then the loop is awake anyway.
-    [[maybe_unused]] auto written = ::write(wake_.get(), &one, sizeof(one));
-}
-
 void EpollLoop::stop() noexcept {
     int saved = errno;
     stopping_.store(true);
-    std::uint64_t one = 1;
-    [[maybe_unused]] auto written = ::write(wake_.get(), &one, sizeof(one));
+    posted_.wake();
     errno = saved;
+}
+
+void EpollLoop::run_first_for(int timeout_ms) {
+    if (std::exchange(first_runs_, true)) return;
+    struct Runs {
+        ~Runs() { flag = false; }
+        bool& flag;
+    };
+    const Runs runs{first_runs_};
+    std::array<epoll_event, 16> events{};
+    // One look: what is readable for ever must not keep the others from their turn.
+    const int count =
+        ::epoll_wait(first_.get(), events.data(), static_cast<int>(events.size()), timeout_ms);
+    for (int i = 0; i < count; ++i)
+        dispatch(events[static_cast<std::size_t>(i)].data.u64);
+}
+
+void EpollLoop::run_aside(const std::function<void()>& work) {
+    std::exception_ptr thrown;
+    bool done = false;
+    std::thread helper;
+    try {
+        if (!first_runs_)
+            helper = std::thread([&] {
+                try {
+                    work();
+                } catch (...) {
+                    thrown = std::current_exception();
+                }
+                post_first([&done] { done = true; });
+            });
+    } catch (const std::system_error&) {
+        // Without a thread it is done here, though others wait.
+    }
+    if (!helper.joinable()) return work();
+    while (!done)
+        run_first_for(-1);
+    helper.join();
+    if (thrown) std::rethrow_exception(thrown);
+}
+
+void EpollLoop::call(const std::function<void()>& callback) {
+    run_first();
+    if (!stopping_) callback();
 }
 
 void EpollLoop::arm() {
@@ -197,17 +286,16 @@ void EpollLoop::arm() {
     armed_ = next;
 }
 
-void EpollLoop::drain(int fd) const {
-    std::uint64_t count = 0;
-    [[maybe_unused]] auto taken = ::read(fd, &count, sizeof(count));
-}
-
 void EpollLoop::run_timers() {
-    drain(timer_.get());
+    std::uint64_t count = 0;
+    [[maybe_unused]] auto taken = ::read(timer_.get(), &count, sizeof(count));
     armed_ = {};
     // What timers set for "now" waits for the next round, so that descriptors get their turn.
     auto now = Clock::now();
-    while (!schedule_.empty() && schedule_.begin()->first.first <= now && !stopping_) {
+    for (;;) {
+        // It may cancel what is due.
+        run_first();
+        if (schedule_.empty() || schedule_.begin()->first.first > now || stopping_) return;
         TimerId id = schedule_.begin()->second;
         schedule_.erase(schedule_.begin());
         auto found = timers_.find(id);
@@ -224,26 +312,31 @@ void EpollLoop::run_timers() {
     }
 }
 
-void EpollLoop::run_posted() {
-    drain(wake_.get());
-    std::vector<std::function<void()>> work;
-    {
-        std::lock_guard lock(posted_mutex_);
-        work.swap(posted_);
-    }
-    for (auto& item : work) {
-        if (stopping_) return;
-        item();
-    }
-}
-
 void EpollLoop::dispatch(Token token) {
-    if (token == timer_token) return run_timers();
-    if (token == wake_token) return run_posted();
-    auto found = watches_.find(token);
+    switch (token) {
+    case timer_token:
+        return run_timers();
+    case wake_token:
+        for (const auto& work : posted_.take())
+            call(work);
+        return;
+    case wake_first_token:
+        for (const auto& work : posted_first_.take())
+            work();
+        return;
+    case first_token:
+        return run_first();
+    default:
+        break;
+    }
+    const auto found = watches_.find(token);
     if (found == watches_.end()) return;
-    Callback readable = found->second.readable;
-    (*readable)();
+    const Callback readable = found->second.readable;
+    if (found->second.epoll == first_.get()) return (*readable)();
+    // It may be unwatched by what goes first.
+    call([&] {
+        if (watches_.contains(token)) (*readable)();
+    });
 }
 
 void EpollLoop::run() {

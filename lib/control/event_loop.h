@@ -11,8 +11,12 @@
 
 namespace sallyport::control {
 
-/// Owned by the control thread. Only post() and stop() may be called from other threads (stop()
-/// from signal handlers too). Callbacks may add and remove watches and timers, their own included.
+/// Owned by the control thread. Only post(), post_first() and stop() may be called from other
+/// threads (stop() from signal handlers too). Callbacks may add and remove watches and timers,
+/// their own included.
+///
+/// What goes first does so before each callback of all else, and wherever one of those that take
+/// long lets it: by run_first() and run_aside(). It is for what traffic waits for: links.
 class EventLoop {
   public:
     static Expected<std::unique_ptr<EventLoop>> create();
@@ -21,6 +25,8 @@ class EventLoop {
     /// Calls @p readable whenever the descriptor is readable, has hung up or has failed.
     /// @param fd owned by the caller, who unwatches it before closing it
     virtual Expected<void> watch(int fd, std::function<void()> readable) = 0;
+    /// The same, and goes first.
+    virtual Expected<void> watch_first(int fd, std::function<void()> readable) = 0;
     virtual void unwatch(int fd) = 0;
 
     using TimerId = std::uint64_t;
@@ -30,6 +36,15 @@ class EventLoop {
 
     /// Runs @p work on the control thread, soon. Work posted after the loop has ended is dropped.
     virtual void post(std::function<void()> work) = 0;
+    /// The same, and goes first.
+    virtual void post_first(std::function<void()> work) = 0;
+
+    /// Runs what goes first and is due, from within any other callback, which must bear that links
+    /// change meanwhile. Within one of those that go first it does nothing.
+    virtual void run_first() = 0;
+    /// Runs @p work, which must share nothing with any callback, on a thread of its own, and what
+    /// goes first meanwhile. @p work is done when it returns, and its exceptions are thrown here.
+    virtual void run_aside(const std::function<void()>& work) = 0;
 
     /// Runs until stop(); may be called again afterwards.
     virtual void run() = 0;

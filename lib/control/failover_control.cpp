@@ -31,12 +31,15 @@ FailoverControl::~FailoverControl() {
     if (drain_timer_ != 0) loop_.cancel(drain_timer_);
 }
 
-Expected<void> FailoverControl::start(const std::array<bool, failover::uplink_count>& links_up) {
+Expected<void> FailoverControl::start(const OfEach& links_up, const OfEach& present) {
     const TimePoint now = environment_.now();
+    // None is active yet, which no absence can change.
+    for (const overlay::UplinkIndex uplink : overlay::all_uplinks)
+        if (!present[uplink]) machine_.present(uplink, false, now);
     auto decided = machine_.links(links_up, now);
     schedule();
     if (decided) return apply(*decided, {EventSource::poll, now});
-    spdlog::warn("both uplinks are down: nothing reaches the underlay");
+    spdlog::warn("no uplink is usable: nothing reaches the underlay");
     return {};
 }
 

@@ -57,7 +57,9 @@ class FailoverControl {
     FailoverControl(const FailoverControl&) = delete;
     FailoverControl& operator=(const FailoverControl&) = delete;
 
-    Expected<void> start(const std::array<bool, failover::uplink_count>& links_up);
+    using OfEach = std::array<bool, failover::uplink_count>;
+    /// @param present whose device is there
+    Expected<void> start(const OfEach& links_up, const OfEach& present);
     void link(const LinkChange& change);
     /// @param failed what the detector says; told before or not
     void detected(failover::UplinkIndex uplink, failover::Detector detector, bool failed);

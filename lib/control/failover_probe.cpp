@@ -48,9 +48,8 @@ class FailoverProbe::Sender {
     void run() {
         // Else each wait may be 50 microseconds longer.
         ::prctl(PR_SET_TIMERSLACK, 1000UL, 0UL, 0UL, 0UL);
-        const TimePoint start = Clock::now();
-        TimePoint due = start;
-        while (!probe_.aborted_ && !probe_.finishing_ && !is_over(start)) {
+        TimePoint due = Clock::now();
+        while (!probe_.aborted_ && !probe_.finishing_) {
             if (!send()) break;
             due += interval_;
             wait_until(due);
@@ -60,10 +59,6 @@ class FailoverProbe::Sender {
     }
 
   private:
-    [[nodiscard]] bool is_over(TimePoint start) const {
-        const auto& duration = probe_.plan_.duration;
-        return duration && Clock::now() - start >= *duration;
-    }
     /// @return false: the numbers are used up
     bool send() {
         std::optional<net::ProbePacket> packet;

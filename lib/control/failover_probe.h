@@ -7,7 +7,6 @@
 #include "net/ip_address.h"
 
 #include <atomic>
-#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -20,8 +19,6 @@ struct ProbePlan {
     /// Of the peer's responder, host byte order.
     std::uint16_t port = 0;
     std::uint32_t packets_per_second = 1000;
-    /// Absent: until it is stopped.
-    std::optional<std::chrono::milliseconds> duration{};
 };
 
 /// A numbered stream under way. For the control thread.

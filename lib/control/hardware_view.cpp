@@ -13,6 +13,13 @@
 #include <rte_config.h>
 
 namespace sallyport::control {
+namespace {
+
+/// What an uplink without a device is called in a rehearsal: no port of DPDK's.
+constexpr std::uint16_t first_absent_port = 0xff00;
+
+} // namespace
+
 eswitch::Settings hardware_settings(const config::Settings& settings) {
     const config::UnderlaySettings& underlay = settings.underlay;
     eswitch::Settings hardware;
@@ -40,8 +47,12 @@ bool HardwareView::is_on_card(std::uint16_t dpdk_port) const {
 
 eswitch::RehearsalPorts HardwareView::rehearsal_ports() const {
     eswitch::RehearsalPorts ports;
-    for (const overlay::UplinkIndex index : overlay::all_uplinks)
-        ports.uplinks[index] = ports_.uplink(index).port().id();
+    for (const overlay::UplinkIndex index : overlay::all_uplinks) {
+        const AttachedPort* const uplink = ports_.uplink(index);
+        ports.uplinks[index] = uplink != nullptr
+                                   ? uplink->port().id()
+                                   : static_cast<std::uint16_t>(first_absent_port + index);
+    }
     ports_.for_each([&](const AttachedPort& attached) {
         if (const auto* const row = state_.find_vm_port(attached.port().name());
             row != nullptr && attached.port().role() == datapath::PortRole::vm_port

@@ -17,6 +17,8 @@ LinkWatch::LinkWatch(EventLoop& loop, underlay::KernelWatch& kernel, UplinkLinks
     : loop_(loop), kernel_(kernel), changed_(std::move(changed)) {
     for (std::size_t i = 0; i < links.size(); ++i)
         states_[i].link = std::move(links[i]);
+    for (State& state : states_)
+        state.removed = state.link.missing;
 }
 
 LinkWatch::~LinkWatch() {
@@ -59,12 +61,12 @@ Expected<void> LinkWatch::watch_carrier(State& state) {
     return {};
 }
 
-void LinkWatch::carrier(const std::string& interface, bool up) {
+void LinkWatch::carrier(const std::string& interface, bool up, failover::TimePoint seen) {
     for (const overlay::UplinkIndex uplink : overlay::all_uplinks) {
         State& state = states_[uplink];
         if (!state.watches_carrier || state.link.interface != interface) continue;
         state.carrier = up;
-        if (started_) evaluate(uplink, EventSource::kernel, Clock::now());
+        if (started_) evaluate(uplink, EventSource::kernel, seen);
     }
 }
 
@@ -77,8 +79,8 @@ void LinkWatch::verbs_event(overlay::UplinkIndex uplink, bool up, failover::Time
     if (started_) evaluate(uplink, EventSource::verbs, seen);
 }
 
-void LinkWatch::interface_removed(const std::string& interface, underlay::Removal how) {
-    const auto seen = Clock::now();
+void LinkWatch::interface_removed(const std::string& interface, underlay::Removal how,
+                                  failover::TimePoint seen) {
     for (const overlay::UplinkIndex uplink : overlay::all_uplinks) {
         const State& state = states_[uplink];
         const UplinkLink& link = state.link;
@@ -112,6 +114,7 @@ void LinkWatch::evaluate(overlay::UplinkIndex uplink, EventSource source,
 
 std::string LinkWatch::source_text(overlay::UplinkIndex uplink) const {
     const State& state = states_[uplink];
+    if (state.link.missing) return "no device";
     std::vector<std::string> sources;
     if (state.watches_carrier) sources.push_back("carrier of " + state.link.interface);
     if (state.link.driver_event) sources.emplace_back("driver event");

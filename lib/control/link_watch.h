@@ -31,6 +31,8 @@ struct LinkChange {
 /// An uplink, as far as its link goes.
 struct UplinkLink {
     std::string uplink;
+    /// True: its device was not there at the start. It stays down, and all the rest says nothing.
+    bool missing = false;
     /// Kernel interface whose carrier counts; empty: none.
     std::string interface;
     /// True: the operator named the interface, so that not being able to watch it is an Error.
@@ -73,21 +75,23 @@ class LinkWatch {
     Expected<void> start(std::chrono::milliseconds poll_interval);
 
     /// The kernel says that an interface's carrier is there or gone.
-    void carrier(const std::string& interface, bool up);
+    /// @param seen when its message came
+    void carrier(const std::string& interface, bool up, failover::TimePoint seen);
     /// The driver says that the link of the uplink changed.
     /// @param seen when it said so, on whatever thread
     void driver_event(overlay::UplinkIndex uplink, failover::TimePoint seen);
     /// The RDMA device says that the link of the uplink's port came or went.
     void verbs_event(overlay::UplinkIndex uplink, bool up, failover::TimePoint seen);
     /// The kernel says that an interface is gone.
-    void interface_removed(const std::string& interface, underlay::Removal how);
+    void interface_removed(const std::string& interface, underlay::Removal how,
+                           failover::TimePoint seen);
     /// The uplink's device is gone.
     void remove(overlay::UplinkIndex uplink, failover::EventSource source,
                 failover::TimePoint seen);
 
     [[nodiscard]] bool up(overlay::UplinkIndex uplink) const { return states_[uplink].up; }
     /// All that tell at once: "carrier of IF", "driver event", "verbs event of port N of DEVICE";
-    /// where there is none, "polling".
+    /// where there is none, "polling"; "no device".
     [[nodiscard]] std::string source_text(overlay::UplinkIndex uplink) const;
 
   private:

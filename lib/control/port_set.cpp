@@ -37,6 +37,20 @@ Error at(Error error, const std::string& where) {
     return error;
 }
 
+datapath::PortSettings uplink_port(const config::Settings& settings, std::size_t index,
+                                   const std::optional<net::MacAddress>& mac,
+                                   std::uint16_t workers) {
+    const auto& uplink = settings.uplinks[index];
+    const ipsec::Offload offload = settings.ipsec.offload;
+    return {uplink.name,
+            uplink.device,
+            datapath::PortRole::uplink,
+            settings.underlay.mtu,
+            mac,
+            workers,
+            !offload || ipsec::is_inline(*offload)};
+}
+
 } // namespace
 
 std::string host_port_device(const std::string& interface, const net::MacAddress& mac) {
@@ -89,7 +103,7 @@ PortSet::~PortSet() {
         uplinks_[i].reset();
 }
 
-Expected<std::unique_ptr<datapath::Port>> PortSet::open(datapath::PortSettings settings) const {
+Expected<std::unique_ptr<datapath::Port>> PortSet::find(datapath::PortSettings settings) const {
     if (nic_ != nullptr) {
         auto name = nic_->device_name(settings.device);
         if (!name) return tl::unexpected(name.error());
@@ -98,49 +112,75 @@ Expected<std::unique_ptr<datapath::Port>> PortSet::open(datapath::PortSettings s
             settings.steps = &nic_->steps();
         }
     }
+    return datapath::Port::find(settings);
+}
+
+Expected<void> PortSet::bring_up(datapath::Port& port) const {
+    const datapath::PortSettings& settings = port.settings();
     auto room = datapath::Port::needed_data_room(settings.device, settings.mtu);
     if (room > buffer_data_room_)
         return failure(
             fmt::format("device {} needs packet buffers of {} octets at MTU {}, the pool has {}",
                         settings.device, room, settings.mtu, buffer_data_room_),
             {}, "restart: buffers are made for the largest port known at the start");
-    auto port = datapath::Port::open(settings, path_.buffer_pool());
-    if (!port) return port;
+    if (auto up = port.bring_up(path_.buffer_pool()); !up) return up;
     spdlog::debug("{} {}: DPDK port {} of {}, MAC {}, {} receive and {} transmit queues",
-                  to_string(settings.role), settings.name, (*port)->id(), (*port)->driver(),
-                  (*port)->mac().to_string(), (*port)->rx_queues(), (*port)->tx_queues());
-    give_transmit_queue(**port);
+                  to_string(settings.role), settings.name, port.id(), port.driver(),
+                  port.mac().to_string(), port.rx_queues(), port.tx_queues());
+    give_transmit_queue(port);
+    return {};
+}
+
+Expected<std::unique_ptr<datapath::Port>> PortSet::open(datapath::PortSettings settings) const {
+    auto port = find(std::move(settings));
+    if (!port) return port;
+    if (auto up = bring_up(**port); !up) return tl::unexpected(up.error());
     return port;
 }
 
 Expected<void> PortSet::open_uplinks(const config::Settings& settings) {
     std::optional<net::MacAddress> mac = settings.underlay.mac;
-    const ipsec::Offload offload = settings.ipsec.offload;
+    std::optional<Error> missing;
     for (std::size_t i = 0; i < uplinks_.size(); ++i) {
-        const auto& uplink = settings.uplinks[i];
-        auto port =
-            open({uplink.name, uplink.device, datapath::PortRole::uplink, settings.underlay.mtu,
-                  mac, workers_, !offload || ipsec::is_inline(*offload)});
-        if (!port) return tl::unexpected(at(port.error(), "uplink " + uplink.name));
+        const std::string where = "uplink " + settings.uplinks[i].name;
+        auto port = find(uplink_port(settings, i, mac, workers_));
+        if (!port) {
+            Error error = at(port.error(), where);
+            // A card is whole or not to be used; without any uplink there is nothing to do.
+            if (nic_ != nullptr || missing) return tl::unexpected(missing.value_or(error));
+            missing = std::move(error);
+            continue;
+        }
+        if (auto up = bring_up(**port); !up) return tl::unexpected(at(up.error(), where));
         // Both uplinks answer to one MAC, so that a failover changes no neighbour's entry.
         if (!mac) mac = (*port)->mac();
         uplinks_[i] = std::make_unique<AttachedPort>(path_, std::move(*port));
-        const std::string& interface =
-            uplink.interface.empty() ? uplinks_[i]->interface() : uplink.interface;
-        if (auto fits = check_uplink_mtu(*uplinks_[i], interface, settings.underlay.mtu); !fits)
+        const std::string& named = settings.uplinks[i].interface;
+        if (auto fits =
+                check_uplink_mtu(*uplinks_[i], named.empty() ? uplinks_[i]->interface() : named,
+                                 settings.underlay.mtu);
+            !fits)
             return fits;
+        if (mac->is_zero() || mac->is_multicast())
+            return failure(fmt::format("driver {} has no MAC address of its own for the underlay",
+                                       uplinks_[i]->port().driver()),
+                           where, "set underlay.mac");
     }
-    if (mac->is_zero() || mac->is_multicast())
-        return failure(fmt::format("driver {} has no MAC address of its own for the underlay",
-                                   uplinks_[0]->port().driver()),
-                       "uplink " + settings.uplinks[0].name, "set underlay.mac");
+    if (missing)
+        spdlog::error("{}; starting with the other uplink alone, for which there is no backup: "
+                      "restart the process when the device is there",
+                      missing->message());
     underlay_mac_ = *mac;
     path_.set_underlay_mac(underlay_mac_);
-    for (std::size_t i = 0; i < uplinks_.size(); ++i) {
-        auto attached =
-            path_.attach_uplink(static_cast<overlay::UplinkIndex>(i), uplinks_[i]->port());
-        if (!attached)
-            return tl::unexpected(at(attached.error(), "uplink " + settings.uplinks[i].name));
+    return attach_uplinks();
+}
+
+Expected<void> PortSet::attach_uplinks() {
+    for (const overlay::UplinkIndex index : overlay::all_uplinks) {
+        if (uplinks_[index] == nullptr) continue;
+        const datapath::Port& port = uplinks_[index]->port();
+        if (auto attached = path_.attach_uplink(index, port); !attached)
+            return tl::unexpected(at(attached.error(), "uplink " + port.name()));
     }
     return {};
 }
@@ -207,8 +247,8 @@ void PortSet::close_vm_port(const std::string& name) {
     vm_ports_.erase(name);
 }
 
-const AttachedPort& PortSet::uplink(overlay::UplinkIndex index) const {
-    return *uplinks_[index];
+const AttachedPort* PortSet::uplink(overlay::UplinkIndex index) const {
+    return uplinks_[index].get();
 }
 
 void PortSet::for_each(const std::function<void(const AttachedPort&)>& visit) const {

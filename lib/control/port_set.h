@@ -66,7 +66,8 @@ class PortSet final : public VmPorts {
             std::uint16_t buffer_data_room);
     ~PortSet() override;
 
-    /// Opens both uplinks and tells the software path the underlay's MAC.
+    /// Opens both uplinks and tells the software path the underlay's MAC. One whose device is not
+    /// there is done without, unless it is the card's.
     Expected<void> open_uplinks(const config::Settings& settings);
     /// Opens the TAP port and configures its kernel end. The uplinks are open.
     Expected<void> open_host_port(const config::UnderlaySettings& underlay);
@@ -79,15 +80,19 @@ class PortSet final : public VmPorts {
     /// Tells the card's path, which has just been made, of the uplinks.
     Expected<void> attach_uplinks_to_hardware();
 
-    [[nodiscard]] const AttachedPort& uplink(overlay::UplinkIndex index) const;
-    /// Of the settings, or the first uplink's own.
+    /// Null: its device was not there at the start.
+    [[nodiscard]] const AttachedPort* uplink(overlay::UplinkIndex index) const;
+    /// Of the settings, or the own one of the first uplink that is there.
     [[nodiscard]] net::MacAddress underlay_mac() const { return underlay_mac_; }
     /// Uplinks, the host port, vm ports by name.
     void for_each(const std::function<void(const AttachedPort&)>& visit) const;
 
   private:
     /// A device of the card becomes DPDK's name of it.
+    Expected<std::unique_ptr<datapath::Port>> find(datapath::PortSettings settings) const;
+    Expected<void> bring_up(datapath::Port& port) const;
     Expected<std::unique_ptr<datapath::Port>> open(datapath::PortSettings settings) const;
+    Expected<void> attach_uplinks();
     Expected<void> check_uplink_mtu(const AttachedPort& uplink, const std::string& interface,
                                     std::uint16_t mtu) const;
 

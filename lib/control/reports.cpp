@@ -9,6 +9,9 @@
 namespace sallyport::control {
 namespace {
 
+// Rows that are described before others get their turn.
+constexpr std::size_t rows_at_once = 512;
+
 PortReport describe(const AttachedPort& attached, const datapath::SoftwarePath& path) {
     const datapath::Port& port = attached.port();
     PortReport report;
@@ -190,10 +193,8 @@ std::vector<VtepReport> RunningController::vteps() const {
 }
 
 Expected<std::vector<FdbReport>> RunningController::fdb(const std::string& tenant) const {
-    std::vector<FdbReport> reports;
-    auto visit = [&](const overlay::FdbRow& row) {
-        reports.push_back(describe(row, *state_, nic_ == nullptr ? nullptr : nic_->path()));
-    };
+    std::vector<overlay::FdbRow> rows;
+    const auto visit = [&rows](const overlay::FdbRow& row) { rows.push_back(row); };
     if (tenant.empty()) {
         state_->for_each_fdb(visit);
     } else {
@@ -201,9 +202,21 @@ Expected<std::vector<FdbReport>> RunningController::fdb(const std::string& tenan
         if (entry == nullptr) return tl::unexpected(unknown_tenant(tenant));
         state_->for_each_fdb(entry->row.id, visit);
     }
-    std::sort(reports.begin(), reports.end(), [](const FdbReport& a, const FdbReport& b) {
-        return std::tie(a.tenant, a.mac) < std::tie(b.tenant, b.mac);
-    });
+    std::vector<FdbReport> reports;
+    reports.reserve(rows.size());
+    for (const overlay::FdbRow& row : rows) {
+        if (reports.size() % rows_at_once == rows_at_once - 1) loop_.run_first();
+        reports.push_back(describe(row, *state_, nic_ == nullptr ? nullptr : nic_->path()));
+    }
+    const auto sort = [&reports] {
+        std::sort(reports.begin(), reports.end(), [](const FdbReport& a, const FdbReport& b) {
+            return std::tie(a.tenant, a.mac) < std::tie(b.tenant, b.mac);
+        });
+    };
+    if (reports.size() < rows_at_once)
+        sort();
+    else
+        loop_.run_aside(sort);
     return reports;
 }
 

@@ -1,10 +1,25 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "control/tenants.h"
 
+#include <algorithm>
+#include <utility>
+
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
 namespace sallyport::control {
+
+namespace {
+
+std::vector<overlay::FdbSpec> fdb_specs(std::span<const config::FdbSettings> entries) {
+    std::vector<overlay::FdbSpec> specs;
+    specs.reserve(entries.size());
+    for (const auto& entry : entries)
+        specs.push_back(to_spec(entry));
+    return specs;
+}
+
+} // namespace
 
 overlay::FdbSpec to_spec(const config::FdbSettings& settings) {
     overlay::FdbSpec spec{settings.mac, settings.vm_port};
@@ -13,6 +28,11 @@ overlay::FdbSpec to_spec(const config::FdbSettings& settings) {
 }
 
 overlay::TenantSpec to_spec(const config::TenantSettings& settings) {
+    return to_spec(settings, settings.fdb);
+}
+
+overlay::TenantSpec to_spec(const config::TenantSettings& settings,
+                            std::span<const config::FdbSettings> entries) {
     overlay::TenantSpec spec;
     spec.name = settings.name;
     spec.vni = settings.vni;
@@ -28,21 +48,19 @@ overlay::TenantSpec to_spec(const config::TenantSettings& settings) {
     spec.remote_vteps = settings.remote_vteps;
     for (const auto& port : settings.vm_ports)
         spec.vm_ports.push_back({port.name, port.macs, port.rate_limit});
-    for (const auto& entry : settings.fdb)
-        spec.fdb.push_back(to_spec(entry));
+    spec.fdb = fdb_specs(entries);
     return spec;
 }
 
-Tenants::Tenants(overlay::ForwardingState& state, VmPorts& ports, NextHops& next_hops)
-    : state_(state), ports_(ports), next_hops_(next_hops) {}
+Tenants::Tenants(overlay::ForwardingState& state, VmPorts& ports, NextHops& next_hops,
+                 std::function<void()> between)
+    : state_(state), ports_(ports), next_hops_(next_hops), between_(std::move(between)) {}
 
 Expected<void> Tenants::add(const config::TenantSettings& tenant) {
-    auto added = state_.add_tenant(to_spec(tenant));
+    auto added = add_rows(tenant);
     if (!added) return tl::unexpected(added.error());
     if (auto opened = open_ports(tenant); !opened) {
-        // The rows went in a moment ago and nothing refers to them yet.
-        if (auto removed = state_.remove_tenant(tenant.name); !removed)
-            spdlog::error("tenant {}: not undone: {}", tenant.name, removed.error().message());
+        undo_rows(tenant.name);
         return opened;
     }
     ++local_vteps_[tenant.local_vtep];
@@ -50,6 +68,30 @@ Expected<void> Tenants::add(const config::TenantSettings& tenant) {
     spdlog::debug("tenant {}: VNI {} with {} vm ports and {} remote vteps", tenant.name, tenant.vni,
                   tenant.vm_ports.size(), tenant.remote_vteps.size());
     return {};
+}
+
+Expected<overlay::ForwardingState::AddedTenant>
+Tenants::add_rows(const config::TenantSettings& tenant) {
+    std::span<const config::FdbSettings> left = tenant.fdb;
+    const auto some = [&left] {
+        const auto taken = left.first(std::min(left.size(), entries_at_once));
+        left = left.subspan(taken.size());
+        return taken;
+    };
+    auto added = state_.add_tenant(to_spec(tenant, some()));
+    while (added && !left.empty()) {
+        between_();
+        if (auto more = state_.add_fdb(tenant.name, fdb_specs(some())); !more) {
+            undo_rows(tenant.name);
+            return tl::unexpected(more.error());
+        }
+    }
+    return added;
+}
+
+void Tenants::undo_rows(const std::string& name) {
+    if (auto removed = state_.remove_tenant(name); !removed)
+        spdlog::error("tenant {}: not undone: {}", name, removed.error().message());
 }
 
 Expected<void> Tenants::open_ports(const config::TenantSettings& tenant) {

@@ -8,6 +8,8 @@
 #include "net/ip_address.h"
 #include "overlay/forwarding_state.h"
 
+#include <cstddef>
+#include <functional>
 #include <map>
 #include <span>
 #include <string>
@@ -17,6 +19,9 @@ namespace sallyport::control {
 
 overlay::FdbSpec to_spec(const config::FdbSettings& settings);
 overlay::TenantSpec to_spec(const config::TenantSettings& settings);
+/// With these of its fdb entries.
+overlay::TenantSpec to_spec(const config::TenantSettings& settings,
+                            std::span<const config::FdbSettings> entries);
 
 /// Where vm ports are opened and closed. Called from the control thread.
 class VmPorts {
@@ -33,8 +38,14 @@ class VmPorts {
 /// Owned by the control thread; every call comes from there.
 class Tenants {
   public:
+    /// Fdb entries that go in before others get their turn.
+    static constexpr std::size_t entries_at_once = 512;
+
     /// All must outlive the object.
-    Tenants(overlay::ForwardingState& state, VmPorts& ports, NextHops& next_hops);
+    /// @param between called again and again while a tenant with many entries goes in; it must not
+    ///        come back here
+    Tenants(overlay::ForwardingState& state, VmPorts& ports, NextHops& next_hops,
+            std::function<void()> between);
 
     /// On failure nothing of the tenant stays.
     Expected<void> add(const config::TenantSettings& tenant);
@@ -44,11 +55,15 @@ class Tenants {
     [[nodiscard]] std::vector<net::IpAddress> local_vteps() const;
 
   private:
+    Expected<overlay::ForwardingState::AddedTenant> add_rows(const config::TenantSettings& tenant);
+    /// They went in a moment ago, and nothing refers to them yet.
+    void undo_rows(const std::string& name);
     Expected<void> open_ports(const config::TenantSettings& tenant);
 
     overlay::ForwardingState& state_;
     VmPorts& ports_;
     NextHops& next_hops_;
+    std::function<void()> between_;
     /// How many tenants have each local vtep.
     std::map<net::IpAddress, std::size_t> local_vteps_;
 };

@@ -25,14 +25,16 @@ void RunningController::watch_rdma_devices() {
 
 UplinkLink RunningController::uplink_link(overlay::UplinkIndex index) {
     const config::UplinkSettings& uplink = settings_.uplinks[index];
-    const AttachedPort& attached = ports_->uplink(index);
-    const datapath::Port& port = attached.port();
-    const bool named = !uplink.interface.empty();
     UplinkLink link;
     link.uplink = uplink.name;
-    link.interface = named ? uplink.interface : attached.interface();
+    const AttachedPort* const attached = ports_->uplink(index);
+    link.missing = attached == nullptr;
+    if (link.missing) return link;
+    const datapath::Port& port = attached->port();
+    const bool named = !uplink.interface.empty();
+    link.interface = named ? uplink.interface : attached->interface();
     link.interface_required = named;
-    link.interface_is_device = !link.interface.empty() && link.interface == attached.interface();
+    link.interface_is_device = !link.interface.empty() && link.interface == attached->interface();
     // The kernel unbinds a packet socket from an interface that leaves, and for good.
     link.bound_to_namespace = datapath::is_af_packet(uplink.device);
     link.driver_event = port.link_event();
@@ -44,14 +46,16 @@ UplinkLink RunningController::uplink_link(overlay::UplinkIndex index) {
 }
 
 Expected<void> RunningController::watch_driver(overlay::UplinkIndex index) {
-    const datapath::Port& port = ports_->uplink(index).port();
+    const AttachedPort* const attached = ports_->uplink(index);
+    if (attached == nullptr) return {};
+    const datapath::Port& port = attached->port();
     using Told = std::function<void(failover::TimePoint seen)>;
     // The events come on EAL's interrupt thread.
     const auto watch = [&](DriverEvent::Kind kind, Told told) -> Expected<void> {
         auto event = DriverEvent::watch(
             port.id(), kind,
             [&loop = loop_, alive = std::weak_ptr<bool>(alive_), told = std::move(told)] {
-                loop.post([alive, told, seen = failover::Clock::now()] {
+                loop.post_first([alive, told, seen = failover::Clock::now()] {
                     if (!alive.expired()) told(seen);
                 });
             });
@@ -71,8 +75,9 @@ Expected<void> RunningController::watch_driver(overlay::UplinkIndex index) {
 }
 
 void RunningController::watch_rdma_device(overlay::UplinkIndex index) {
-    const datapath::Port& port = ports_->uplink(index).port();
-    if (!port.interface_index()) return;
+    const AttachedPort* const attached = ports_->uplink(index);
+    if (attached == nullptr || !attached->port().interface_index()) return;
+    const datapath::Port& port = attached->port();
     const auto rdma = underlay::rdma_port_of(*port.interface_index());
     Expected<void> watched;
     if (!rdma)
@@ -89,7 +94,7 @@ void RunningController::link_changed(const LinkChange& change) {
     if (detectors_ != nullptr) detectors_->link(change.uplink, change.up);
     if (!change.removed) return;
     // Workers ask its driver no more; it is closed in its turn at the end.
-    datapath::Port& port = ports_->uplink(change.uplink).port();
+    datapath::Port& port = ports_->uplink(change.uplink)->port();
     path_->detach(port);
     port.set_removed();
 }

@@ -60,7 +60,7 @@ class VerbsWatch::Device {
 
     Expected<void> start() {
         if (auto set = make_non_blocking(context_->async_fd, name_); !set) return set;
-        auto watched = owner_.loop_.watch(context_->async_fd, [this] { take_events(); });
+        auto watched = owner_.loop_.watch_first(context_->async_fd, [this] { take_events(); });
         watched_ = watched.has_value();
         return watched;
     }

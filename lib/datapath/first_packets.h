@@ -18,8 +18,8 @@ struct FirstPacketTimes {
     std::optional<std::chrono::nanoseconds> received;
 };
 
-/// Armed by the control thread, told by the workers: a load for each burst that has data packets,
-/// and a store for the first.
+/// Armed by the control thread, told by the workers: a load for each burst, and a store for the
+/// first.
 class FirstPackets {
   public:
     /// Control thread: before the store of a new active uplink, whose packets are awaited from now.
@@ -29,7 +29,11 @@ class FirstPackets {
         sent_.store(awaited, std::memory_order_relaxed);
         received_.store(awaited, std::memory_order_relaxed);
     }
-    /// Workers: a burst has data packets that leave by, or came by, the uplink.
+    /// Workers: whether a data packet that leaves by some uplink would be the first.
+    [[nodiscard]] bool awaits_sent() const {
+        return unlikely(sent_.load(std::memory_order_relaxed) == awaited);
+    }
+    /// Workers: the uplink's driver has taken a data packet, or a burst has some that came by it.
     void sent(int uplink) { note(sent_, uplink); }
     void received(int uplink) { note(received_, uplink); }
 

@@ -53,11 +53,17 @@ std::uint16_t Port::needed_data_room(const std::string& device, std::uint16_t mt
     return static_cast<std::uint16_t>(std::min<std::uint32_t>(needed, UINT16_MAX));
 }
 
-Expected<std::unique_ptr<Port>> Port::open(const PortSettings& settings, rte_mempool* pool) {
+Expected<std::unique_ptr<Port>> Port::find(const PortSettings& settings) {
     std::unique_ptr<Port> port(new Port);
     port->settings_ = settings;
     if (auto done = port->probe(); !done) return tl::unexpected(done.error());
-    if (auto done = port->configure(pool); !done) return tl::unexpected(done.error());
+    return port;
+}
+
+Expected<std::unique_ptr<Port>> Port::open(const PortSettings& settings, rte_mempool* pool) {
+    auto port = find(settings);
+    if (!port) return port;
+    if (auto done = (*port)->bring_up(pool); !done) return tl::unexpected(done.error());
     return port;
 }
 
@@ -85,7 +91,7 @@ Expected<void> Port::probe() {
     return {};
 }
 
-Expected<void> Port::configure(rte_mempool* pool) {
+Expected<void> Port::bring_up(rte_mempool* pool) {
     const std::string where = std::string(to_string(role())) + " " + name();
     rte_eth_dev_info info{};
     if (const int error = rte_eth_dev_info_get(id_, &info); error != 0)

@@ -68,7 +68,12 @@ struct PortCounters {
 /// All calls from the control thread.
 class Port {
   public:
+    /// The device as it is found; an Error where there is none.
+    static Expected<std::unique_ptr<Port>> find(const PortSettings& settings);
+    /// Configures and starts it, once.
     /// @param pool buffers that hold a frame of the MTU in one segment; must outlive the port
+    Expected<void> bring_up(rte_mempool* pool);
+    /// Both.
     static Expected<std::unique_ptr<Port>> open(const PortSettings& settings, rte_mempool* pool);
     ~Port();
     Port(const Port&) = delete;
@@ -116,7 +121,6 @@ class Port {
   private:
     Port() = default;
     Expected<void> probe();
-    Expected<void> configure(rte_mempool* pool);
     Expected<void> start(std::uint32_t max_frame);
 
     PortSettings settings_;

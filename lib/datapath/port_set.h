@@ -34,6 +34,8 @@ class PortSet {
     Expected<void> inject(overlay::UplinkIndex uplink, std::span<const std::uint8_t> frame,
                           rte_mempool* pool);
 
+    /// Until the workers, which must be running, have taken what waits in the handover rings now.
+    void wait_for_handover() const;
     /// Frees what waits in the handover rings. Workers must have stopped.
     void drain_handover();
 
@@ -47,7 +49,6 @@ class PortSet {
     Expected<void> attach(const Port& port, PortView view);
     /// @param but not those of this one
     void publish_rx_queues(const Attached* but = nullptr);
-    void wait_for_handover() const;
 
     Tables& tables_;
     RcuDomain& domain_;

@@ -156,6 +156,8 @@ Expected<void> SoftwarePath::start() {
 void SoftwarePath::stop() {
     Implementation& self = *implementation_;
     if (!self.running) return;
+    // What was injected last is still to go out.
+    self.ports->wait_for_handover();
     self.stop = true;
     for (auto& worker : self.workers)
         rte_eal_wait_lcore(worker->lcore);

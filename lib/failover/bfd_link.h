@@ -41,6 +41,8 @@ class BfdLink {
 
     /// Frames to be sent now. Give receive() all that has come first.
     std::vector<std::vector<std::uint8_t>> due(TimePoint now);
+    /// From now on due() has what tells the peer that we go (BfdSession::stop()).
+    void stop(TimePoint now) { session_.stop(now); }
     /// When to call due() unless something else happens first.
     [[nodiscard]] std::optional<TimePoint> next_deadline() const;
 

@@ -35,8 +35,6 @@ BfdSession::BfdSession(const BfdSettings& settings, std::uint32_t my_discriminat
     : settings_(settings), my_discriminator_(my_discriminator), random_(std::move(random)),
       news_(now) {
     remote_.required_min_rx = 1; // RFC 5880 section 6.8.1
-    apply_intervals();
-    polling_ = false; // the peer knows no other ones
 }
 
 std::optional<BfdDiscard> BfdSession::receive(const BfdControl& packet, TimePoint now) {
@@ -106,65 +104,44 @@ std::optional<TimePoint> BfdSession::next_deadline() const {
     return sooner(final_due_, sooner(transmit_deadline(), detection_deadline()));
 }
 
-void BfdSession::administrative(bool up, TimePoint now) {
-    if (up == (state_ != BfdState::admin_down)) return;
-    if (up) {
-        enter(BfdState::down, BfdDiagnostic::none, now);
-    } else {
-        enter(BfdState::admin_down, BfdDiagnostic::administratively_down, now);
-        final_due_.reset();
-    }
+void BfdSession::stop(TimePoint now) {
+    enter(BfdState::admin_down, BfdDiagnostic::administratively_down, now);
+    final_due_.reset();
     failed_ = false;
 }
 
-void BfdSession::set(const BfdSettings& settings, TimePoint now) {
-    if (settings.detect_multiplier != settings_.detect_multiplier) news_ = now;
-    settings_ = settings;
-    apply_intervals();
-}
-
 std::chrono::microseconds BfdSession::transmit_interval() const {
-    return std::max(desired_min_tx_.used, Microseconds(remote_.required_min_rx));
+    return std::max(desired_min_tx(), Microseconds(remote_.required_min_rx));
 }
 
 std::chrono::microseconds BfdSession::detection_time() const {
     return remote_.detect_multiplier
-           * std::max(required_min_rx_.used, Microseconds(remote_.desired_min_tx));
+           * std::max(settings_.required_min_rx, Microseconds(remote_.desired_min_tx));
 }
 
 void BfdSession::enter(BfdState state, BfdDiagnostic diagnostic, TimePoint now) {
     if (state_ == BfdState::up) failed_ = true;
     if (state == BfdState::up) failed_ = false;
+    const Microseconds before = desired_min_tx();
     state_ = state;
     diagnostic_ = diagnostic;
     news_ = now;
-    apply_intervals();
-}
-
-void BfdSession::apply_intervals() {
-    const bool up = state_ == BfdState::up;
-    const Microseconds tx =
-        up ? settings_.desired_min_tx : std::max(settings_.desired_min_tx, slow_interval);
-    const Microseconds rx = settings_.required_min_rx;
-    if (tx != desired_min_tx_.advertised || rx != required_min_rx_.advertised) poll_sequence();
-    desired_min_tx_.advertised = tx;
-    required_min_rx_.advertised = rx;
-    if (!up || tx < desired_min_tx_.used) desired_min_tx_.used = tx;
-    if (!up || rx > required_min_rx_.used) required_min_rx_.used = rx;
-}
-
-void BfdSession::poll_sequence() {
+    if (desired_min_tx() == before) return;
+    // Section 6.8.3: it is agreed upon by a Poll sequence. That need not be waited for: it is
+    // shorter, or the session is not up.
     poll_again_ = polling_ && poll_sent_;
     polling_ = true;
+}
+
+BfdSession::Microseconds BfdSession::desired_min_tx() const {
+    return state_ == BfdState::up ? settings_.desired_min_tx
+                                  : std::max(settings_.desired_min_tx, slow_interval);
 }
 
 void BfdSession::end_poll() {
     if (!polling_ || !poll_sent_) return;
     poll_sent_ = false;
-    if (std::exchange(poll_again_, false)) return;
-    polling_ = false;
-    desired_min_tx_.used = desired_min_tx_.advertised;
-    required_min_rx_.used = required_min_rx_.advertised;
+    if (!std::exchange(poll_again_, false)) polling_ = false;
 }
 
 bool BfdSession::demand_active() const {
@@ -190,8 +167,8 @@ BfdControl BfdSession::packet() const {
     out.detect_multiplier = settings_.detect_multiplier;
     out.my_discriminator = my_discriminator_;
     out.your_discriminator = remote_.my_discriminator;
-    out.desired_min_tx = static_cast<std::uint32_t>(desired_min_tx_.advertised.count());
-    out.required_min_rx = static_cast<std::uint32_t>(required_min_rx_.advertised.count());
+    out.desired_min_tx = static_cast<std::uint32_t>(desired_min_tx().count());
+    out.required_min_rx = static_cast<std::uint32_t>(settings_.required_min_rx.count());
     return out;
 }
 

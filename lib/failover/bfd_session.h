@@ -57,11 +57,9 @@ class BfdSession {
     /// When to call advance() and transmit() unless something else happens first.
     [[nodiscard]] std::optional<TimePoint> next_deadline() const;
 
-    /// RFC 5880 section 6.8.16. While down it goes on telling the peer so.
-    void administrative(bool up, TimePoint now);
-    /// New intervals are agreed upon by a Poll sequence: until the peer has confirmed them, we
-    /// neither send less often nor give it up sooner than by the old ones (section 6.8.3).
-    void set(const BfdSettings& settings, TimePoint now);
+    /// Administratively down, for good (RFC 5880 section 6.8.16): what goes out from now on tells
+    /// the peer so, for which that is no failure of the path.
+    void stop(TimePoint now);
 
     /// The session was up and went down by something else than an operator at either end (RFC 5882
     /// section 3.2), and is not up again. A session that has never been up has not failed: the
@@ -87,16 +85,10 @@ class BfdSession {
 
   private:
     using Microseconds = std::chrono::microseconds;
-    /// Advertised, and in use: they differ while a Poll sequence has yet to confirm the new one.
-    struct Interval {
-        Microseconds advertised{};
-        Microseconds used{};
-    };
 
     void run_state_machine(net::BfdState received, TimePoint now);
     void enter(net::BfdState state, net::BfdDiagnostic diagnostic, TimePoint now);
-    void apply_intervals();
-    void poll_sequence();
+    [[nodiscard]] Microseconds desired_min_tx() const;
     void end_poll();
     [[nodiscard]] bool demand_active() const;
     [[nodiscard]] std::optional<TimePoint> detection_deadline() const;
@@ -109,12 +101,11 @@ class BfdSession {
     net::BfdState state_ = net::BfdState::down;
     net::BfdDiagnostic diagnostic_ = net::BfdDiagnostic::none;
     bool failed_ = false;
-    Interval desired_min_tx_, required_min_rx_;
     /// The peer's latest packet.
     net::BfdControl remote_;
     std::optional<TimePoint> heard_;
     bool polling_ = false;
-    /// The intervals changed after a Poll had gone out: the Final to come is about the old ones.
+    /// Our interval changed after a Poll had gone out: the Final to come is about the old one.
     bool poll_again_ = false, poll_sent_ = false;
     /// Since when a Poll waits for its Final.
     std::optional<TimePoint> final_due_;

@@ -42,9 +42,9 @@ enum class Milestone : std::uint8_t {
     software_switched,
     hardware_updated,
     sas_moved,
-    /// The first announcement is out.
+    /// The first announcements are on their way: a worker has them.
     announced,
-    /// The first data packet is out of the new port.
+    /// The new port's driver has taken the first data packet of the software path.
     first_sent,
     /// The first data packet is in by the new port.
     first_received,

@@ -109,6 +109,11 @@ std::vector<std::vector<std::uint8_t>> UplinkDetectors::due(TimePoint now) {
     return frames;
 }
 
+void UplinkDetectors::stop(TimePoint now) {
+    neighbours_.reset();
+    if (bfd_) bfd_->stop(now);
+}
+
 std::optional<TimePoint> UplinkDetectors::next_deadline() const {
     return sooner(neighbours_ ? neighbours_->next_deadline() : std::nullopt,
                   bfd_ ? bfd_->next_deadline() : std::nullopt);

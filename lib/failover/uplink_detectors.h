@@ -50,6 +50,8 @@ class UplinkDetectors {
 
     /// Frames to be sent now, answers included. Give receive() all that has come first.
     std::vector<std::vector<std::uint8_t>> due(TimePoint now);
+    /// The process ends: due() has what neighbours are to know of that.
+    void stop(TimePoint now);
     /// When to call due() unless something is received first.
     [[nodiscard]] std::optional<TimePoint> next_deadline() const;
 

@@ -17,7 +17,7 @@ Expected<void> NetlinkKernelWatch::open_descriptors() {
     epoll_ = base::FileDescriptor(epoll_create1(EPOLL_CLOEXEC));
     work_left_ = base::FileDescriptor(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
     if (!epoll_ || !work_left_) return failure("cannot open a descriptor: " + base::errno_text());
-    for (int fd : {links_.fd(), events_.fd(), work_left_.get()}) {
+    for (int fd : {links_->fd(), events_.fd(), work_left_.get()}) {
         epoll_event event{};
         event.events = EPOLLIN;
         if (epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) != 0)
@@ -30,6 +30,11 @@ void NetlinkKernelWatch::process() {
     read_links();
     read_events();
     resolve_queued();
+    schedule();
+}
+
+void NetlinkKernelWatch::process_links() {
+    read_links();
     schedule();
 }
 
@@ -107,7 +112,7 @@ void NetlinkKernelWatch::complain(const Error& error) {
 }
 
 Expected<std::unique_ptr<KernelWatch>> KernelWatch::open(Callbacks callbacks) {
-    auto links = EventSocket::open({RTNLGRP_LINK});
+    auto links = LinkEvents::open();
     if (!links) return tl::unexpected(links.error());
     auto events = EventSocket::open({RTNLGRP_NEIGH, RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE,
                                      RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV4_RULE,

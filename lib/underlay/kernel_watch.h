@@ -6,6 +6,7 @@
 #include "net/ip_address.h"
 #include "net/mac_address.h"
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -29,18 +30,23 @@ struct Resolution {
 enum class Removal : std::uint8_t { deleted, moved };
 
 /// Follows the kernel's tables by netlink events; nothing is polled. All calls come from, and all
-/// callbacks run on, the control thread. Callbacks may call back into the object.
+/// callbacks run on, the control thread. Callbacks may call back into the object. A thread of its
+/// own notes when link events come.
 class KernelWatch {
   public:
+    using Clock = std::chrono::steady_clock;
     struct Callbacks {
         /// A watched destination is resolved otherwise than last told.
         std::function<void(const net::IpAddress& destination, const Resolution&)> resolution;
         /// A watched interface's carrier changed (administratively down, or removed, is no
         /// carrier).
-        std::function<void(const std::string& interface, bool carrier)> carrier;
+        /// @param seen when the kernel's message of it came, however much later this is called
+        std::function<void(const std::string& interface, bool carrier, Clock::time_point seen)>
+            carrier;
         /// A watched interface is gone; carrier follows. What comes later under its name is another
         /// one, or has been elsewhere.
-        std::function<void(const std::string& interface, Removal how)> removed;
+        std::function<void(const std::string& interface, Removal how, Clock::time_point seen)>
+            removed;
     };
 
     static Expected<std::unique_ptr<KernelWatch>> open(Callbacks callbacks);
@@ -49,6 +55,9 @@ class KernelWatch {
     /// Readable when there is something to process(). Owned by the object.
     [[nodiscard]] virtual int fd() const = 0;
     virtual void process() = 0;
+    /// The same of links alone, of which nothing else waits for long.
+    [[nodiscard]] virtual int links_fd() const = 0;
+    virtual void process_links() = 0;
 
     /// Only routes and neighbours of this interface count (the host port).
     virtual Expected<void> use_host_interface(const std::string& name) = 0;

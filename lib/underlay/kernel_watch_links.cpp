@@ -5,59 +5,32 @@
 #include <utility>
 #include <vector>
 
-#include <linux/rtnetlink.h>
-
 namespace sallyport::underlay {
-
-using Clock = DestinationTable::Clock;
-
-namespace {
-
-/// What a link message says of the link's going, if it does.
-std::optional<Removal> removal(nl_msg& message) {
-    nlmsghdr* const header = nlmsg_hdr(&message);
-    if (header->nlmsg_type != RTM_DELLINK) return std::nullopt;
-    const bool goes_on = nlmsg_find_attr(header, sizeof(ifinfomsg), IFLA_NEW_IFINDEX) != nullptr
-                         || nlmsg_find_attr(header, sizeof(ifinfomsg), IFLA_NEW_NETNSID) != nullptr;
-    return goes_on ? Removal::moved : Removal::deleted;
-}
-
-} // namespace
 
 void NetlinkKernelWatch::read_links() {
     // A callback that comes back here must not overtake the message that called it.
     if (reading_links_) return;
     reading_links_ = true;
-    std::vector<std::pair<Link, std::optional<Removal>>> read;
-    const auto handle = [&read](nl_msg& message) {
-        parse<rtnl_link>(message, [&](rtnl_link& object) {
-            if (auto link = read_link(object))
-                read.emplace_back(std::move(*link), removal(message));
-        });
-    };
-    bool lost = false;
-    for (const auto deadline = Clock::now() + share_of_process; Clock::now() < deadline;) {
-        const auto result = links_.read(handle);
-        if (result == EventSocket::Read::empty) break;
-        lost = lost || result == EventSocket::Read::lost;
-        for (const auto& [link, removed] : std::exchange(read, {}))
-            take_link(link, removed);
-    }
-    // Only now: what is left in the queue after an overrun is older than the answers.
+    const auto [events, lost] = links_->take();
+    for (const LinkEvents::Event& event : events)
+        take_link(event);
+    // Only now: what came before an overrun is older than the answers.
     if (lost || links_lost_) reload_links();
     reading_links_ = false;
 }
 
-void NetlinkKernelWatch::take_link(const Link& link, std::optional<Removal> removed) {
-    if (removed) tell_removed(carriers_.name_of(link.index), *removed);
+void NetlinkKernelWatch::take_link(const LinkEvents::Event& event) {
+    const auto& [link, removed, seen] = event;
+    if (removed) tell_removed(carriers_.name_of(link.index), *removed, seen);
     carriers_.apply(link, removed.has_value());
-    tell_carriers(); // before anything that takes longer
+    tell_carriers(seen); // before anything that takes longer
     follow_host(link, removed.has_value());
     routes_may_differ();
 }
 
-void NetlinkKernelWatch::tell_removed(const std::string& interface, Removal how) {
-    if (!interface.empty() && callbacks_.removed) callbacks_.removed(interface, how);
+void NetlinkKernelWatch::tell_removed(const std::string& interface, Removal how,
+                                      Clock::time_point seen) {
+    if (!interface.empty() && callbacks_.removed) callbacks_.removed(interface, how, seen);
 }
 
 void NetlinkKernelWatch::reload_links() {
@@ -68,26 +41,27 @@ void NetlinkKernelWatch::reload_links() {
         const unsigned before = carriers_.index_of(name);
         const auto link = ask_link(*requests_, name);
         // The message that told of it is lost.
-        if (before != 0 && !interface_name(before)) tell_removed(name, Removal::deleted);
+        if (before != 0 && !interface_name(before))
+            tell_removed(name, Removal::deleted, Clock::now());
         if (!link) {
             complain(link.error());
             links_lost_ = true;
         } else if (*link) {
-            take_link(**link, std::nullopt);
+            take_link({**link, std::nullopt, Clock::now()});
         } else {
             carriers_.absent(name);
             if (name == host_name_) set_host(0, false);
         }
     }
-    tell_carriers();
+    tell_carriers(Clock::now());
     routes_may_differ();
 }
 
-void NetlinkKernelWatch::tell_carriers() {
+void NetlinkKernelWatch::tell_carriers(Clock::time_point seen) {
     // The callback may watch and unwatch: the names are a copy, and each is looked up again.
     for (const std::string& name : carriers_.names()) {
         if (const auto carrier = carriers_.changed(name); carrier && callbacks_.carrier)
-            callbacks_.carrier(name, *carrier);
+            callbacks_.carrier(name, *carrier, seen);
     }
 }
 
@@ -99,7 +73,7 @@ Expected<void> NetlinkKernelWatch::watch_carrier(const std::string& interface) {
     carriers_.unwatch(interface); // so that it is told even if it was watched already
     carriers_.watch(interface);
     if (*link) carriers_.apply(**link, false);
-    tell_carriers();
+    tell_carriers(Clock::now());
     schedule();
     return {};
 }

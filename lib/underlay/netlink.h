@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 
+#include <netlink/msg.h>
 #include <netlink/netlink.h>
 #include <netlink/route/addr.h>
 #include <netlink/route/link.h>
@@ -42,6 +43,17 @@ Expected<LinkHandle> get_link(nl_sock& socket, const std::string& name);
 
 /// @param code what a libnl function returned, negative
 Error netlink_error(const std::string& what, int code, std::string where = {});
+
+/// Calls @p found with the object in the message, as libnl reads it.
+template<class Object, class Found>
+void parse(nl_msg& message, Found found) {
+    nl_msg_parse(
+        &message,
+        [](nl_object* object, void* argument) {
+            (*static_cast<Found*>(argument))(*reinterpret_cast<Object*>(object));
+        },
+        &found);
+}
 
 /// Absent only when memory is.
 NlAddressHandle to_netlink(const net::IpAddress& address);

@@ -8,14 +8,14 @@
 #include "underlay/destination_table.h"
 #include "underlay/event_socket.h"
 #include "underlay/kernel_watch.h"
+#include "underlay/link_events.h"
 #include "underlay/neighbour_table.h"
 #include "underlay/netlink.h"
 #include "underlay/route_query.h"
 
 #include <chrono>
+#include <memory>
 #include <set>
-
-#include <netlink/msg.h>
 
 namespace sallyport::underlay {
 
@@ -23,20 +23,9 @@ namespace sallyport::underlay {
 // else the control thread has to do, never waits long behind a storm of routes.
 inline constexpr std::chrono::milliseconds share_of_process{1};
 
-/// Calls @p found with the object in the message, as libnl reads it.
-template<class Object, class Found>
-void parse(nl_msg& message, Found found) {
-    nl_msg_parse(
-        &message,
-        [](nl_object* object, void* argument) {
-            (*static_cast<Found*>(argument))(*reinterpret_cast<Object*>(object));
-        },
-        &found);
-}
-
 class NetlinkKernelWatch final : public KernelWatch {
   public:
-    NetlinkKernelWatch(Callbacks callbacks, EventSocket links, EventSocket events,
+    NetlinkKernelWatch(Callbacks callbacks, std::unique_ptr<LinkEvents> links, EventSocket events,
                        SocketHandle requests, RouteQuery routes, NeighbourTable neighbours)
         : callbacks_(std::move(callbacks)), links_(std::move(links)), events_(std::move(events)),
           requests_(std::move(requests)), routes_(std::move(routes)),
@@ -46,6 +35,8 @@ class NetlinkKernelWatch final : public KernelWatch {
 
     [[nodiscard]] int fd() const override { return epoll_.get(); }
     void process() override;
+    [[nodiscard]] int links_fd() const override { return links_->fd(); }
+    void process_links() override;
     Expected<void> use_host_interface(const std::string& name) override;
     void watch_destination(const net::IpAddress& destination) override;
     void unwatch_destination(const net::IpAddress& destination) override;
@@ -55,11 +46,11 @@ class NetlinkKernelWatch final : public KernelWatch {
 
   private:
     void read_links();
-    void take_link(const Link& link, std::optional<Removal> removed);
+    void take_link(const LinkEvents::Event& event);
     void reload_links();
     /// @param interface empty: none that is watched
-    void tell_removed(const std::string& interface, Removal how);
-    void tell_carriers();
+    void tell_removed(const std::string& interface, Removal how, Clock::time_point seen);
+    void tell_carriers(Clock::time_point seen);
 
     void follow_host(const Link& link, bool removed);
     void set_host(unsigned index, bool up);
@@ -84,7 +75,8 @@ class NetlinkKernelWatch final : public KernelWatch {
     void schedule();
 
     Callbacks callbacks_;
-    EventSocket links_; // apart from the others: a carrier must not wait behind a queue of routes
+    // Apart from the others: a carrier must not wait behind a queue of routes.
+    std::unique_ptr<LinkEvents> links_;
     EventSocket events_;
     SocketHandle requests_;
     RouteQuery routes_;

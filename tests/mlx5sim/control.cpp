@@ -68,11 +68,17 @@ const Port* port_named(const std::string& name) {
     return found == ports.end() ? nullptr : &*found;
 }
 
+// A card's own tells of it by both ways at once.
 Answer set_link(const Words& words) {
-    const Port* const port = words.size() == 2 ? port_named(words[0]) : nullptr;
+    const bool one_way = words.size() == 4 && words[2] == "by";
+    const std::string way = one_way ? words[3] : "";
+    const bool known_way = words.size() == 2 || way == "netdev" || way == "rdma";
+    const Port* const port = known_way ? port_named(words[0]) : nullptr;
     if (port == nullptr || (words[1] != "up" && words[1] != "down"))
-        return "expected a port, and up or down";
-    netdevs().set_carrier(*port, words[1] == "up");
+        return "expected a port, up or down, and perhaps 'by' and netdev or rdma";
+    const bool up = words[1] == "up";
+    if (way != "rdma") netdevs().set_carrier(*port, up);
+    if (way != "netdev") announce_port(*port, up);
     return {};
 }
 

@@ -7,6 +7,7 @@
 #include "engine.h"
 #include "export.h"
 #include "faults.h"
+#include "netdev.h"
 #include "queues.h"
 #include "topology.h"
 #include "verbs_objects.h"
@@ -39,11 +40,11 @@ void copy_text(char (&to)[Size], const std::string& from) {
     std::strncpy(to, from.c_str(), Size - 1);
 }
 
-// The state that RDMA reports is the link's as it was when the card came up.
 int query_port(ibv_context*, std::uint8_t number, ibv_port_attr* attributes, std::size_t size) {
     std::memset(attributes, 0, size);
-    if (topology()->find_number(number) == nullptr) return EINVAL;
-    attributes->state = IBV_PORT_ACTIVE;
+    const Port* const port = topology()->find_number(number);
+    if (port == nullptr) return EINVAL;
+    attributes->state = netdevs().state(*port).rdma_active ? IBV_PORT_ACTIVE : IBV_PORT_DOWN;
     attributes->max_mtu = attributes->active_mtu = IBV_MTU_4096;
     attributes->link_layer = IBV_LINK_LAYER_ETHERNET;
     return 0;
@@ -109,7 +110,7 @@ Context::Context() : Counted("context") {
     ibv_context& context = table_.context;
     context.device = the_device();
     context.cmd_fd = ::open("/dev/null", O_RDWR | O_CLOEXEC);
-    context.async_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    context.async_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK | EFD_SEMAPHORE);
     context.num_comp_vectors = 1;
     pthread_mutex_init(&context.mutex, nullptr);
     // What libibverbs calls __VERBS_ABI_IS_EXTENDED: the table before the context is there.
@@ -133,15 +134,49 @@ Context& Context::of(ibv_context* context) {
     return **found;
 }
 
-void remove_device() {
+void Context::tell(const ibv_async_event& event) {
+    events_.push_back(event);
+    eventfd_write(table_.context.async_fd, 1);
+}
+
+std::optional<ibv_async_event> Context::next_event() {
+    eventfd_t count = 0;
+    if (events_.empty() || eventfd_read(table_.context.async_fd, &count) != 0) return std::nullopt;
+    const ibv_async_event event = events_.front();
+    events_.pop_front();
+    return event;
+}
+
+namespace {
+
+void announce(const ibv_async_event& event) {
     const std::lock_guard guard(card_lock());
-    faults().removed = true;
-    for (const auto& [id, queue] : SendQueue::all())
-        queue->set_state(QueueState::error);
-    for (const auto& [id, queue] : ReceiveQueue::all())
-        queue->set_state(QueueState::error);
     for (Context* const context : contexts())
-        eventfd_write(context->verbs()->async_fd, 1);
+        context->tell(event);
+}
+
+} // namespace
+
+void remove_device() {
+    {
+        const std::lock_guard guard(card_lock());
+        faults().removed = true;
+        for (const auto& [id, queue] : SendQueue::all())
+            queue->set_state(QueueState::error);
+        for (const auto& [id, queue] : ReceiveQueue::all())
+            queue->set_state(QueueState::error);
+    }
+    ibv_async_event event{};
+    event.event_type = IBV_EVENT_DEVICE_FATAL;
+    announce(event);
+}
+
+void announce_port(const Port& port, bool active) {
+    netdevs().set_rdma_active(port, active);
+    ibv_async_event event{};
+    event.event_type = active ? IBV_EVENT_PORT_ACTIVE : IBV_EVENT_PORT_ERR;
+    event.element.port_num = static_cast<int>(port.number);
+    announce(event);
 }
 
 } // namespace mlx5sim
@@ -266,10 +301,14 @@ MLX5SIM_EXPORT const char* ibv_port_state_str(ibv_port_state state) {
 }
 
 MLX5SIM_EXPORT int ibv_get_async_event(ibv_context* context, ibv_async_event* event) {
-    eventfd_t count = 0;
-    if (eventfd_read(context->async_fd, &count) != 0) return -1;
-    *event = {};
-    event->event_type = IBV_EVENT_DEVICE_FATAL;
+    Context& own = Context::of(context);
+    const std::lock_guard guard(card_lock());
+    const auto next = own.next_event();
+    if (!next) {
+        errno = EAGAIN;
+        return -1;
+    }
+    *event = *next;
     return 0;
 }
 

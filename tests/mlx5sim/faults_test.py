@@ -26,6 +26,10 @@ SMALL = """
 fdb_entries = 64
 tunnels = 64
 """
+SLOW_POLLING = """
+[failover]
+poll_interval_ms = 1000
+"""
 NO_REASON = "the NIC reports an error for the rule, and does not say which"
 
 
@@ -59,7 +63,7 @@ class TestFaults(ProductTest):
     def test_answers(self) -> None:
         """The card's control socket says what is wrong with a command, and goes on."""
         process = self.start_ready("complete")
-        for command in ("nonsense", "link p7 down", "link p0", "fail-entries", "fail-entries two",
+        for command in ("nonsense", "link p7 down", "link p0", "link p0 up by magic", "fail-entries", "fail-entries two",
                         "fail-entries 1 at 0", "refuse-command NONSENSE 1", "refuse-command 1",
                         "refuse-command CREATE_GENERAL_OBJECT 1", "completions", "completions few 0",
                         "hold-counters", "break-queue now", "remove-device p0", "measure p0 1",
@@ -187,7 +191,7 @@ class TestFaults(ProductTest):
     def test_link(self) -> None:
         """The driver's event says that the active uplink's link is gone, and nobody else does."""
         process = self.start_ready("complete")
-        process.order("link p0 down")
+        process.order("link p0 down by netdev")
         self.eventually(lambda: process.shell("show uplink")["active"] == "p1", process)
         latest = process.shell("show failover history")[-1]
         self.assertEqual((latest["from"], latest["to"]), ("p0", "p1"))
@@ -196,8 +200,43 @@ class TestFaults(ProductTest):
         self.assertGreater(latest["hardware_rules"], 0)
         process.order("link p1 down")
         self.eventually(lambda: process.shell("show uplink")["active"] is None, process)
-        process.order("link p0 up")
+        process.order("link p0 up by netdev")
         self.eventually(lambda: process.shell("show uplink")["active"] == "p0", process)
+        self.stops_clean(process)
+
+    def test_second_uplinks_link(self) -> None:
+        """The driver tells of the second uplink too, which it does only where every port of the card
+        asked to be told: it stops at the first one that did not (24.11, mlx5_dev_interrupt_nl_cb).
+        Nobody else could have seen it so soon."""
+        process = self.start_ready("complete", tenants=2, settings=SLOW_POLLING)
+        process.do("failover switch")
+        self.assertEqual(process.shell("show uplink")["active"], "p1")
+        process.order("link p1 down by netdev")
+        self.eventually(lambda: process.shell("show uplink")["active"] == "p0", process)
+        latest = process.shell("show failover history")[-1]
+        self.assertEqual((latest["from"], latest["to"]), ("p1", "p0"))
+        self.assertEqual((latest["reason"], latest["seen_by"]), ("link down", "driver event"))
+        self.stops_clean(process)
+
+    def test_port_events(self) -> None:
+        """The RDMA device's events tell of both uplinks' links, each under its port's number."""
+        process = self.start_ready("complete", settings=SLOW_POLLING)
+        for number, uplink in enumerate(process.shell("show uplink")["uplinks"], 1):
+            self.assertIn(f"verbs event of port {number} of ", uplink["link_source"])
+        for old, new in (("p0", "p1"), ("p1", "p0")):
+            process.order(f"link {old} down by rdma")
+            self.eventually(lambda to=new: process.shell("show uplink")["active"] == to, process)
+            latest = process.shell("show failover history")[-1]
+            self.assertEqual((latest["from"], latest["to"]), (old, new))
+            self.assertEqual((latest["reason"], latest["seen_by"]), ("link down", "verbs event"))
+            process.order(f"link {old} up by rdma")
+            self.eventually(lambda: all(uplink["link_up"] for uplink in
+                                        process.shell("show uplink")["uplinks"]), process)
+        # As a card does it: both ways at once, of which either may be the first.
+        process.order("link p0 down")
+        self.eventually(lambda: process.shell("show uplink")["active"] == "p1", process)
+        latest = process.shell("show failover history")[-1]
+        self.assertIn(latest["seen_by"], ("driver event", "verbs event"))
         self.stops_clean(process)
 
     def test_removed(self) -> None:

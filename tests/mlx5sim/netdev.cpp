@@ -63,6 +63,11 @@ void Netdevs::set_cable(const Port& port, bool cable) {
     announce_link(port);
 }
 
+void Netdevs::set_rdma_active(const Port& port, bool active) {
+    const std::lock_guard guard(lock_);
+    states_[port.number].rdma_active = active;
+}
+
 Netdevs& netdevs() {
     // Never destroyed: the driver's interrupt thread may still ask when the process ends.
     static Netdevs* const instance = new Netdevs;

@@ -18,6 +18,8 @@ class Netdevs {
         bool carrier = true;
         /// Of the interface that the port is attached to, if it is to one.
         bool cable = true;
+        /// What RDMA says of the port.
+        bool rdma_active = true;
 
         bool has_link() const { return carrier && cable; }
     };
@@ -30,6 +32,7 @@ class Netdevs {
     void set_mtu(const Port& port, unsigned mtu);
     void set_carrier(const Port& port, bool carrier);
     void set_cable(const Port& port, bool cable);
+    void set_rdma_active(const Port& port, bool active);
 
   private:
     mutable std::mutex lock_;

@@ -193,6 +193,15 @@ Message rdma_device(const nlmsghdr& request, std::uint16_t command, std::uint16_
     return message;
 }
 
+Message rdma_port(const nlmsghdr& request, const Port& port, std::uint16_t flags) {
+    constexpr std::uint8_t down = 1, active = 4;
+    Message message = rdma_device(request, RDMA_NLDEV_CMD_PORT_GET, flags);
+    message.attribute(RDMA_NLDEV_ATTR_PORT_INDEX, std::uint32_t{port.number})
+        .attribute(RDMA_NLDEV_ATTR_NDEV_INDEX, std::uint32_t{port.ifindex})
+        .attribute(RDMA_NLDEV_ATTR_PORT_STATE, netdevs().state(port).rdma_active ? active : down);
+    return message;
+}
+
 void answer_rdma(const Channel& channel, const nlmsghdr& request) {
     if (RDMA_NL_GET_CLIENT(request.nlmsg_type) != RDMA_NL_NLDEV)
         refuse("netlink: RDMA client %u is not simulated", RDMA_NL_GET_CLIENT(request.nlmsg_type));
@@ -206,15 +215,15 @@ void answer_rdma(const Channel& channel, const nlmsghdr& request) {
         return;
     }
     case RDMA_NLDEV_CMD_PORT_GET: {
+        if ((request.nlmsg_flags & NLM_F_DUMP) == NLM_F_DUMP) {
+            for (const Port& port : topology()->ports)
+                rdma_port(request, port, NLM_F_MULTI).send(channel);
+            return finish_dump(channel, request);
+        }
         const auto number = number_of(request, 0, RDMA_NLDEV_ATTR_PORT_INDEX);
         const Port* const port = number ? topology()->find_number(*number) : nullptr;
         if (port == nullptr) return acknowledge(channel, request, EINVAL);
-        constexpr std::uint8_t active = 4;
-        rdma_device(request, RDMA_NLDEV_CMD_PORT_GET, 0)
-            .attribute(RDMA_NLDEV_ATTR_PORT_INDEX, *number)
-            .attribute(RDMA_NLDEV_ATTR_NDEV_INDEX, std::uint32_t{port->ifindex})
-            .attribute(RDMA_NLDEV_ATTR_PORT_STATE, active)
-            .send(channel);
+        rdma_port(request, *port, 0).send(channel);
         return acknowledge(channel, request);
     }
     default:
@@ -390,6 +399,14 @@ std::vector<std::uint8_t> gathered(const msghdr& message) {
     return octets;
 }
 
+/// @param size of the room there, a sockaddr_nl's or more
+void put_kernels_address(void* to, socklen_t& size) {
+    sockaddr_nl kernel{};
+    kernel.nl_family = AF_NETLINK;
+    std::memcpy(to, &kernel, sizeof kernel);
+    size = sizeof kernel;
+}
+
 int open_channel(int type, int protocol) {
     std::array<int, 2> ends{};
     const int flags = type & (SOCK_CLOEXEC | SOCK_NONBLOCK);
@@ -409,8 +426,10 @@ void announce_link(const Port& port) {
 
 using namespace mlx5sim;
 
+// Sallyport asks of the RDMA device, too, by libnl.
 MLX5SIM_EXPORT int socket(int domain, int type, int protocol) noexcept {
-    if (domain != AF_NETLINK || !is_driver(__builtin_return_address(0)))
+    const bool is_cards = protocol == NETLINK_RDMA && topology() != nullptr;
+    if (domain != AF_NETLINK || (!is_cards && !is_driver(__builtin_return_address(0))))
         return MLX5SIM_NEXT(socket)(domain, type, protocol);
     if (protocol != NETLINK_ROUTE && protocol != NETLINK_RDMA && protocol != NETLINK_GENERIC)
         refuse("netlink: protocol %d is not simulated", protocol);
@@ -421,6 +440,20 @@ MLX5SIM_EXPORT int bind(int socket, const sockaddr* address, socklen_t size) noe
     if (!channels().find(socket)) return MLX5SIM_NEXT(bind)(socket, address, size);
     channels().join(socket, reinterpret_cast<const sockaddr_nl*>(address)->nl_groups);
     return 0;
+}
+
+// libnl believes only what has an address of netlink's.
+MLX5SIM_EXPORT int getsockname(int socket, sockaddr* address, socklen_t* size) noexcept {
+    if (!channels().find(socket)) return MLX5SIM_NEXT(getsockname)(socket, address, size);
+    put_kernels_address(address, *size);
+    return 0;
+}
+
+MLX5SIM_EXPORT ssize_t recvmsg(int socket, msghdr* message, int flags) {
+    const ssize_t received = MLX5SIM_NEXT(recvmsg)(socket, message, flags);
+    if (received >= 0 && channels().find(socket) && message->msg_name != nullptr)
+        put_kernels_address(message->msg_name, message->msg_namelen);
+    return received;
 }
 
 MLX5SIM_EXPORT ssize_t sendmsg(int socket, const msghdr* message, int flags) {

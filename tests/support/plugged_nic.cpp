@@ -157,6 +157,7 @@ int __wrap_rte_eth_dev_info_get(std::uint16_t port, rte_eth_dev_info* info) {
         info->tx_offload_capa |= plugged->tx_offer;
         plugged->device_flags = *info->dev_flags;
         if (plugged->tells_of_removal) plugged->device_flags |= RTE_ETH_DEV_INTR_RMV;
+        if (plugged->tells_of_link) plugged->device_flags |= RTE_ETH_DEV_INTR_LSC;
         info->dev_flags = &plugged->device_flags;
     }
     return result;
@@ -171,6 +172,8 @@ int __wrap_rte_eth_dev_configure(std::uint16_t port, std::uint16_t rx_queues,
     plugged->tx_on = rest.txmode.offloads & plugged->tx_offer;
     plugged->removal_event_on = rest.intr_conf.rmv != 0;
     if (plugged->tells_of_removal) rest.intr_conf.rmv = 0;
+    plugged->link_event_on = rest.intr_conf.lsc != 0;
+    if (plugged->tells_of_link) rest.intr_conf.lsc = 0;
     rest.rxmode.offloads &= ~plugged->rx_offer;
     rest.txmode.offloads &= ~plugged->tx_offer;
     return __real_rte_eth_dev_configure(port, rx_queues, tx_queues, &rest);

@@ -60,6 +60,9 @@ class PluggedNic {
     bool tells_of_removal = false;
     /// Whether the port's owner switched it on.
     bool removal_event_on = false;
+    /// The same of RTE_ETH_EVENT_INTR_LSC, which nothing here raises.
+    bool tells_of_link = false;
+    bool link_event_on = false;
     /// Calls to the driver but those of the packet path: "link", "stats", "promiscuous", "stop",
     /// "close".
     std::vector<std::string> calls;

@@ -32,6 +32,25 @@ void hand_over(Worker& worker, const PortView& port, TxStage& stage) {
         drop_packet(worker, stage.packets[i], DropReason::handover_full);
 }
 
+/// Index of the first packet that is a tenant's, which the driver frees once it has taken it.
+/// @return the stage's count: there is none, or nobody awaits one
+std::uint16_t first_data_packet(const Tables& tables, const PortView& port, const TxStage& stage) {
+    std::uint16_t index = stage.count;
+    if (tables.first_packets.awaits_sent() && port.role == PortRole::uplink)
+        for (index = 0; index < stage.count && meta(stage.packets[index]).tenant == no_tenant;)
+            ++index;
+    return index;
+}
+
+void transmit(Worker& worker, std::uint16_t port_id, const PortView& port, TxStage& stage,
+              std::uint16_t queue) {
+    const std::uint16_t first = first_data_packet(*worker.tables, port, stage);
+    const std::uint16_t sent = rte_eth_tx_burst(port_id, queue, stage.packets.data(), stage.count);
+    if (unlikely(first < sent)) worker.tables->first_packets.sent(port.uplink);
+    for (std::uint16_t i = sent; i < stage.count; ++i)
+        drop_packet(worker, stage.packets[i], DropReason::transmit_full);
+}
+
 void flush(Worker& worker, std::uint16_t port_id) {
     TxStage& stage = worker.tx[port_id];
     const PortView* const port = worker.tables->ports.get(port_id);
@@ -41,10 +60,7 @@ void flush(Worker& worker, std::uint16_t port_id) {
     } else if (const std::uint16_t queue = port->tx_queue[worker.index]; queue == no_queue) {
         hand_over(worker, *port, stage);
     } else {
-        const std::uint16_t sent =
-            rte_eth_tx_burst(port_id, queue, stage.packets.data(), stage.count);
-        for (std::uint16_t i = sent; i < stage.count; ++i)
-            drop_packet(worker, stage.packets[i], DropReason::transmit_full);
+        transmit(worker, port_id, *port, stage, queue);
     }
     stage.count = 0;
 }

@@ -143,14 +143,10 @@ std::uint16_t process(rte_graph* graph, rte_node* node, void** packets, std::uin
                                 ? no_queue
                                 : tables.uplink_ports[uplink].load(std::memory_order_acquire)};
     Dispatch dispatch(graph, node, packets);
-    bool any_sent = false;
     for (std::uint16_t i = 0; i < count; ++i) {
         auto* const packet = static_cast<rte_mbuf*>(packets[i]);
-        const rte_edge_t edge = encapsulate(worker, underlay, packet, meta(packet));
-        any_sent |= edge != to_drop;
-        dispatch.to(i, edge);
+        dispatch.to(i, encapsulate(worker, underlay, packet, meta(packet)));
     }
-    if (any_sent) tables.first_packets.sent(active);
     dispatch.finish(count);
     return count;
 }

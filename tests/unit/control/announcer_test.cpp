@@ -34,7 +34,7 @@ class AnnouncerTest : public ::testing::Test {
 };
 
 TEST_F(AnnouncerTest, AnnouncesEachAddressAtOnceAndThenInIntervals) {
-    announcer.announce(1, addresses, mac);
+    EXPECT_EQ(announcer.announce(1, addresses, mac), 2U);
     EXPECT_EQ(sent.size(), 2U) << "the first round does not wait";
     loop.turn(10s);
     ASSERT_EQ(sent.size(), 6U);
@@ -66,14 +66,14 @@ TEST_F(AnnouncerTest, StopSilencesIt) {
 
 TEST_F(AnnouncerTest, AFrameThatIsRefusedDoesNotEndTheSeries) {
     fail = true;
-    announcer.announce(0, addresses, mac);
+    EXPECT_EQ(announcer.announce(0, addresses, mac), 0U) << "nothing went";
     fail = false;
     loop.turn(10s);
     EXPECT_EQ(sent.size(), 6U);
 }
 
 TEST_F(AnnouncerTest, NoAddressesNoTimer) {
-    announcer.announce(0, {}, mac);
+    EXPECT_EQ(announcer.announce(0, {}, mac), 0U);
     EXPECT_TRUE(loop.timers.empty());
     EXPECT_TRUE(sent.empty());
 }

@@ -2,6 +2,7 @@
 // The detectors in the control thread's loop, with neighbours that tests play.
 #include "control/detector_control.h"
 #include "fakes.h"
+#include "net/bfd.h"
 #include "net/neighbour_frames.h"
 
 #include <map>
@@ -60,6 +61,7 @@ class DetectorControlTest : public testing::Test {
     }
     /// Neighbours answer on the uplinks that reach them.
     void answer(UplinkIndex uplink, const Frame& frame) {
+        if (const auto bfd = net::parse_bfd_frame(frame)) bfd_states[uplink] = bfd->control.state;
         const auto request = net::parse_neighbour_request(frame);
         if (!request || !reaches[uplink]) return;
         asked.insert(request->target);
@@ -83,6 +85,7 @@ class DetectorControlTest : public testing::Test {
     std::map<std::pair<UplinkIndex, Detector>, bool> told;
     std::map<UplinkIndex, unsigned> sent;
     std::set<IpAddress> asked;
+    std::map<UplinkIndex, net::BfdState> bfd_states;
     std::uint32_t random = 1;
     std::unique_ptr<DetectorControl> control;
 };
@@ -156,6 +159,22 @@ TEST_F(DetectorControlTest, ManyHypervisorsDoNotAllAskTheSameFew) {
     for (const char* text : {"192.0.2.96", "192.0.2.100", "192.0.2.1", "192.0.2.11"})
         EXPECT_TRUE(asked.contains(address(text))) << text;
     EXPECT_FALSE(asked.contains(address("192.0.2.94")));
+}
+
+TEST_F(DetectorControlTest, WhoStopsSaysSo) {
+    auto settings = two_uplinks();
+    for (const UplinkIndex uplink : {0, 1})
+        settings.uplinks[uplink].bfd = {.local = address("192.0.2.5"),
+                                        .peer = address("192.0.2.254")};
+    settings.failover.neighbour_probe.next_hops = true;
+    start(settings);
+    run(3s);
+    using States = std::map<UplinkIndex, net::BfdState>;
+    EXPECT_EQ(bfd_states, (States{{0, net::BfdState::down}, {1, net::BfdState::down}}));
+    control->stop();
+    EXPECT_EQ(bfd_states, (States{{0, net::BfdState::admin_down}, {1, net::BfdState::admin_down}}));
+    EXPECT_TRUE(loop.timers.empty());
+    EXPECT_TRUE(loop.watched.empty());
 }
 
 TEST_F(DetectorControlTest, AnUplinkWithoutLinkIsLeftAlone) {

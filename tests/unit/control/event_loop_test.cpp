@@ -6,6 +6,7 @@
 #include <atomic>
 #include <csignal>
 #include <fstream>
+#include <stdexcept>
 #include <string>
 #include <thread>
 #include <vector>
@@ -369,6 +370,87 @@ TEST(EventLoopCreate, TellsWhyItFails) {
     ASSERT_FALSE(made);
     EXPECT_NE(made.error().what.find("Too many open files"), std::string::npos)
         << made.error().message();
+}
+
+TEST_F(EventLoopTest, WhatGoesFirstDoesSoBeforeAllThatWaits) {
+    std::string order;
+    Event usual;
+    Event urgent;
+    ASSERT_TRUE(loop->watch(usual.fd(), [&] {
+        usual.drain();
+        order += "u";
+    }));
+    ASSERT_TRUE(loop->watch_first(urgent.fd(), [&] {
+        urgent.drain();
+        order += "F";
+    }));
+    loop->post([&] {
+        order += "a";
+        urgent.raise();
+    });
+    loop->post([&] { order += "b"; });
+    loop->post([&] { loop->post_first([&] { order += "P"; }); });
+    loop->post([&] { order += "c"; });
+    loop->after(30ms, [&] { loop->stop(); });
+    usual.raise();
+    run();
+    order.erase(std::remove(order.begin(), order.end(), 'u'), order.end());
+    EXPECT_EQ(order, "aFbPc");
+    loop->unwatch(urgent.fd());
+    urgent.raise();
+    loop->run_first();
+    EXPECT_EQ(order, "aFbPc") << "it is watched no more";
+}
+
+TEST_F(EventLoopTest, ALongCallbackLetsInWhatGoesFirstAndNothingElse) {
+    std::string order;
+    loop->post([&] {
+        loop->post([&] { order += "later"; });
+        loop->after(0ms, [&] { order += "timer"; });
+        loop->post_first([&] {
+            order += "first ";
+            loop->run_first();
+        });
+        std::this_thread::sleep_for(2ms);
+        loop->run_first();
+        order += "end ";
+        loop->after(20ms, [&] { loop->stop(); });
+    });
+    run();
+    EXPECT_EQ(order.substr(0, 10), "first end ");
+    EXPECT_EQ(order.size(), 20U);
+}
+
+TEST_F(EventLoopTest, WorkAsideKeepsNobodyWhoGoesFirst) {
+    std::atomic<bool> came = false;
+    std::thread::id where;
+    loop->post_first([&] { came = true; });
+    loop->run_aside([&] {
+        where = std::this_thread::get_id();
+        const auto deadline = std::chrono::steady_clock::now() + 5s;
+        while (!came && std::chrono::steady_clock::now() < deadline)
+            std::this_thread::yield();
+    });
+    EXPECT_TRUE(came);
+    EXPECT_NE(where, std::this_thread::get_id());
+    EXPECT_THROW(loop->run_aside([] { throw std::runtime_error("the work's"); }),
+                 std::runtime_error);
+    loop->post_first([&] { loop->run_aside([&] { where = std::this_thread::get_id(); }); });
+    loop->run_first();
+    EXPECT_EQ(where, std::this_thread::get_id()) << "those that go first wait for nobody";
+}
+
+TEST_F(EventLoopTest, ATimerThatIsCancelledByWhatGoesFirstDoesNotRun) {
+    bool ran = false;
+    EventLoop::TimerId timer = 0;
+    loop->after(1ms, [&] {
+        loop->post_first([&] { loop->cancel(timer); });
+        std::this_thread::sleep_for(5ms);
+    });
+    timer = loop->after(2ms, [&] { ran = true; });
+    loop->after(30ms, [&] { loop->stop(); });
+    run();
+    EXPECT_FALSE(ran);
 }
 
 } // namespace

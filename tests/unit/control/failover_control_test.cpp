@@ -61,20 +61,20 @@ class FailoverControlTest : public ::testing::Test {
 
 TEST_F(FailoverControlTest, ThePrimaryIsActiveAtTheStartWhenBothAreUp) {
     FailoverControl second(loop, {"p0", "p1"}, {.primary = 1}, state, {}, environment());
-    ASSERT_TRUE(second.start({true, true}));
+    ASSERT_TRUE(second.start({true, true}, {true, true}));
     EXPECT_EQ(state.active_uplink(), UplinkIndex{1});
     EXPECT_EQ(second.switches(), 0U) << "the start is no failover";
     EXPECT_EQ(second.last_switch()->reason, Reason::start);
 }
 
 TEST_F(FailoverControlTest, WithoutALinkNoneIsActive) {
-    ASSERT_TRUE(control.start({false, false}));
+    ASSERT_TRUE(control.start({false, false}, {true, true}));
     EXPECT_EQ(state.active_uplink(), std::nullopt);
     EXPECT_TRUE(told.empty());
 }
 
 TEST_F(FailoverControlTest, ThePathIsSwitchedBeforeAnybodyIsTold) {
-    ASSERT_TRUE(control.start({true, true}));
+    ASSERT_TRUE(control.start({true, true}, {true, true}));
     link(0, false);
     EXPECT_EQ(state.active_uplink(), UplinkIndex{1});
     EXPECT_EQ(told, (Told{0, 1}));
@@ -86,7 +86,7 @@ TEST_F(FailoverControlTest, ThePathIsSwitchedBeforeAnybodyIsTold) {
 }
 
 TEST_F(FailoverControlTest, ABackupThatGoesSwitchesNothing) {
-    ASSERT_TRUE(control.start({true, true}));
+    ASSERT_TRUE(control.start({true, true}, {true, true}));
     auto before = path.changes.size();
     link(1, false);
     EXPECT_EQ(path.changes.size(), before);
@@ -94,7 +94,7 @@ TEST_F(FailoverControlTest, ABackupThatGoesSwitchesNothing) {
 }
 
 TEST_F(FailoverControlTest, BothDownAndBack) {
-    ASSERT_TRUE(control.start({true, false}));
+    ASSERT_TRUE(control.start({true, false}, {true, true}));
     link(0, false);
     EXPECT_EQ(state.active_uplink(), std::nullopt);
     link(1, true);
@@ -103,7 +103,7 @@ TEST_F(FailoverControlTest, BothDownAndBack) {
 }
 
 TEST_F(FailoverControlTest, ARequestSwitchesToTheBackup) {
-    ASSERT_TRUE(control.start({true, true}));
+    ASSERT_TRUE(control.start({true, true}, {true, true}));
     auto done = control.request_switch();
     ASSERT_TRUE(done) << done.error().message();
     EXPECT_EQ(done->to, UplinkIndex{1});
@@ -111,7 +111,7 @@ TEST_F(FailoverControlTest, ARequestSwitchesToTheBackup) {
 }
 
 TEST_F(FailoverControlTest, TheUplinkThatWasLeftIsDrainedForAWhile) {
-    ASSERT_TRUE(control.start({true, true}));
+    ASSERT_TRUE(control.start({true, true}, {true, true}));
     EXPECT_EQ(drained, std::nullopt);
     ASSERT_TRUE(control.request_switch());
     EXPECT_EQ(drained, UplinkIndex{0});
@@ -126,7 +126,7 @@ TEST_F(FailoverControlTest, TheUplinkThatWasLeftIsDrainedForAWhile) {
 }
 
 TEST_F(FailoverControlTest, WithoutAnActiveUplinkNoneIsDrained) {
-    ASSERT_TRUE(control.start({true, true}));
+    ASSERT_TRUE(control.start({true, true}, {true, true}));
     link(0, false);
     EXPECT_EQ(drained, UplinkIndex{0});
     link(1, false);
@@ -136,7 +136,7 @@ TEST_F(FailoverControlTest, WithoutAnActiveUplinkNoneIsDrained) {
 }
 
 TEST_F(FailoverControlTest, ARefusalNamesTheUplinkAndWhatIsWrongWithIt) {
-    ASSERT_TRUE(control.start({true, false}));
+    ASSERT_TRUE(control.start({true, false}, {true, true}));
     auto refused = control.request_switch();
     ASSERT_FALSE(refused);
     EXPECT_NE(refused.error().what.find("p1: link down"), std::string::npos)
@@ -151,7 +151,7 @@ TEST_F(FailoverControlTest, ARefusalNamesTheUplinkAndWhatIsWrongWithIt) {
 }
 
 TEST_F(FailoverControlTest, AnUplinkSetDownIsLeftAndTakenAgainWhenItIsTheLast) {
-    ASSERT_TRUE(control.start({true, true}));
+    ASSERT_TRUE(control.start({true, true}, {true, true}));
     ASSERT_TRUE(control.set_uplink("p0", false));
     EXPECT_EQ(state.active_uplink(), UplinkIndex{1});
     ASSERT_TRUE(control.set_uplink("p1", false));
@@ -161,7 +161,7 @@ TEST_F(FailoverControlTest, AnUplinkSetDownIsLeftAndTakenAgainWhenItIsTheLast) {
 }
 
 TEST_F(FailoverControlTest, ARemovedUplinkIsLeftForGood) {
-    ASSERT_TRUE(control.start({true, true}));
+    ASSERT_TRUE(control.start({true, true}, {true, true}));
     control.link({0, false, failover::EventSource::bus, now(), true});
     EXPECT_EQ(state.active_uplink(), UplinkIndex{1});
     EXPECT_EQ(control.last_switch()->reason, Reason::removed);
@@ -189,13 +189,13 @@ TEST_F(FailoverControlTest, AnUnknownUplinkIsNamedWithThoseThereAre) {
 }
 
 TEST_F(FailoverControlTest, WhatThePathRefusesIsTold) {
-    ASSERT_TRUE(control.start({true, true}));
+    ASSERT_TRUE(control.start({true, true}, {true, true}));
     path.refuse = [](const auto&) { return true; };
     EXPECT_FALSE(control.request_switch());
 }
 
 TEST_F(FailoverControlTest, ThePrimaryTakesTheTrafficBackWhenItsTimeHasCome) {
-    ASSERT_TRUE(control.start({true, true}));
+    ASSERT_TRUE(control.start({true, true}, {true, true}));
     link(0, false);
     loop.turn(1s);
     link(0, true);
@@ -208,7 +208,7 @@ TEST_F(FailoverControlTest, ThePrimaryTakesTheTrafficBackWhenItsTimeHasCome) {
 }
 
 TEST_F(FailoverControlTest, APreemptionThatIsOverTakenByAnEventDoesNotCome) {
-    ASSERT_TRUE(control.start({true, true}));
+    ASSERT_TRUE(control.start({true, true}, {true, true}));
     link(0, false);
     link(0, true);
     loop.turn(400ms);
@@ -219,7 +219,7 @@ TEST_F(FailoverControlTest, APreemptionThatIsOverTakenByAnEventDoesNotCome) {
 }
 
 TEST_F(FailoverControlTest, ADetectorsWordIsAsGoodAsALostLink) {
-    ASSERT_TRUE(control.start({true, true}));
+    ASSERT_TRUE(control.start({true, true}, {true, true}));
     control.detected(0, failover::Detector::probe, false);
     EXPECT_EQ(control.switches(), 0U);
     control.detected(0, failover::Detector::bfd, true);
@@ -241,12 +241,12 @@ TEST_F(FailoverControlTest, ADetectorsWordIsAsGoodAsALostLink) {
 }
 
 TEST_F(FailoverControlTest, TheStartIsNoRecord) {
-    ASSERT_TRUE(control.start({true, true}));
+    ASSERT_TRUE(control.start({true, true}, {true, true}));
     EXPECT_TRUE(control.records().empty());
 }
 
 TEST_F(FailoverControlTest, ARecordTellsWhatHappenedWhen) {
-    ASSERT_TRUE(control.start({true, true}));
+    ASSERT_TRUE(control.start({true, true}, {true, true}));
     loop.turn(1s);
     const auto seen = now();
     // The event waits until the control thread gets to it; each rule takes the NIC a while.
@@ -283,7 +283,7 @@ TEST_F(FailoverControlTest, ARecordTellsWhatHappenedWhen) {
 }
 
 TEST_F(FailoverControlTest, FirstPacketsBelongToTheSwitchBeforeThem) {
-    ASSERT_TRUE(control.start({true, true}));
+    ASSERT_TRUE(control.start({true, true}, {true, true}));
     link(0, false);
     first_packets = {.sent = 1ms, .received = 2ms};
     // Nobody has asked for the record before the next switch.

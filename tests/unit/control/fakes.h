@@ -26,6 +26,9 @@ class Loop final : public EventLoop {
         watched[fd] = std::move(readable);
         return {};
     }
+    Expected<void> watch_first(int fd, std::function<void()> readable) override {
+        return watch(fd, std::move(readable));
+    }
     void unwatch(int fd) override { watched.erase(fd); }
     TimerId every(std::chrono::milliseconds interval, std::function<void()> due) override {
         timers[++last_] = {now + interval, interval, std::move(due)};
@@ -37,6 +40,9 @@ class Loop final : public EventLoop {
     }
     void cancel(TimerId timer) override { timers.erase(timer); }
     void post(std::function<void()> work) override { posted.push_back(std::move(work)); }
+    void post_first(std::function<void()> work) override { post(std::move(work)); }
+    void run_first() override {}
+    void run_aside(const std::function<void()>& work) override { work(); }
     void run() override {}
     void stop() noexcept override {}
 
@@ -78,6 +84,8 @@ class Kernel final : public underlay::KernelWatch {
   public:
     [[nodiscard]] int fd() const override { return -1; }
     void process() override {}
+    [[nodiscard]] int links_fd() const override { return -1; }
+    void process_links() override {}
     Expected<void> use_host_interface(const std::string&) override { return {}; }
     void watch_destination(const net::IpAddress& destination) override {
         destinations.insert(destination);
@@ -92,7 +100,7 @@ class Kernel final : public underlay::KernelWatch {
         auto known = carriers.find(interface);
         if (known == carriers.end()) return failure("there is no interface " + interface);
         watched_carriers.insert(interface);
-        if (carrier_told) carrier_told(interface, known->second);
+        if (carrier_told) carrier_told(interface, known->second, {});
         return {};
     }
     void unwatch_carrier(const std::string& interface) override {
@@ -100,7 +108,7 @@ class Kernel final : public underlay::KernelWatch {
     }
 
     std::function<void(const net::IpAddress&, const underlay::Resolution&)> told;
-    std::function<void(const std::string&, bool)> carrier_told;
+    std::function<void(const std::string&, bool, Clock::time_point)> carrier_told;
     std::map<net::IpAddress, underlay::Resolution> routes;
     std::map<std::string, bool> carriers;
     std::set<net::IpAddress> destinations;

@@ -17,8 +17,8 @@ class LinkWatchTest : public ::testing::Test {
   protected:
     LinkWatchTest() {
         kernel.carriers = {{"eth0", true}, {"eth1", true}};
-        kernel.carrier_told = [this](const auto& interface, bool up) {
-            if (watch) watch->carrier(interface, up);
+        kernel.carrier_told = [this](const auto& interface, bool up, auto seen) {
+            if (watch) watch->carrier(interface, up, seen);
         };
         for (std::size_t i = 0; i < links.size(); ++i) {
             links[i].uplink = "p" + std::to_string(i);
@@ -33,6 +33,7 @@ class LinkWatchTest : public ::testing::Test {
         watch = std::make_unique<LinkWatch>(loop, kernel, links, [this](const LinkChange& change) {
             changes.emplace_back(change.uplink, change.up);
             sources.push_back(change.source);
+            seen_times.push_back(change.seen);
             if (change.removed) removed.push_back(change.uplink);
         });
         return watch->start(10ms);
@@ -48,6 +49,7 @@ class LinkWatchTest : public ::testing::Test {
     Changes changes;
     std::vector<overlay::UplinkIndex> removed;
     std::vector<failover::EventSource> sources;
+    std::vector<failover::TimePoint> seen_times;
     std::unique_ptr<LinkWatch> watch;
 };
 
@@ -64,17 +66,17 @@ TEST_F(LinkWatchTest, TheInitialStateIsAskedForAndNotReportedAsAChange) {
 TEST_F(LinkWatchTest, ACarrierThatGoesIsToldAtOnceWithoutAPoll) {
     links[0].interface = "eth0";
     ASSERT_TRUE(start());
-    watch->carrier("eth0", false);
+    watch->carrier("eth0", false, {});
     EXPECT_EQ(changes, (Changes{{0, false}}));
     EXPECT_FALSE(watch->up(0));
-    watch->carrier("eth0", true);
+    watch->carrier("eth0", true, {});
     EXPECT_EQ(changes, (Changes{{0, false}, {0, true}}));
 }
 
 TEST_F(LinkWatchTest, TheDriverSayingUpDoesNotHideALostCarrier) {
     links[0].interface = "eth0"; // af_packet says up whatever happens
     ASSERT_TRUE(start());
-    watch->carrier("eth0", false);
+    watch->carrier("eth0", false, {});
     loop.turn(1s);
     EXPECT_EQ(changes, (Changes{{0, false}}));
 }
@@ -111,8 +113,8 @@ TEST_F(LinkWatchTest, ADriverEventIsTakenWithoutAPoll) {
 TEST_F(LinkWatchTest, OtherInterfacesDoNotMatter) {
     links[0].interface = "eth0";
     ASSERT_TRUE(start());
-    watch->carrier("eth1", false);
-    watch->carrier("lo", false);
+    watch->carrier("eth1", false, {});
+    watch->carrier("lo", false, {});
     EXPECT_EQ(changes, Changes{});
 }
 
@@ -122,10 +124,10 @@ TEST_F(LinkWatchTest, AVerbsEventIsTakenWithoutAPollWhateverTheOthersStillSay) {
     watch->verbs_event(0, false, failover::Clock::now());
     EXPECT_EQ(changes, (Changes{{0, false}}));
     EXPECT_EQ(sources, std::vector{failover::EventSource::verbs});
-    watch->carrier("eth0", false);
+    watch->carrier("eth0", false, {});
     watch->verbs_event(0, true, failover::Clock::now());
     EXPECT_EQ(changes, (Changes{{0, false}})) << "the carrier is not back yet";
-    watch->carrier("eth0", true);
+    watch->carrier("eth0", true, {});
     EXPECT_EQ(changes, (Changes{{0, false}, {0, true}}));
 }
 
@@ -153,8 +155,8 @@ TEST_F(LinkWatchTest, OfARemovedDeviceNothingIsAskedAndNothingMoreIsHeard) {
     EXPECT_FALSE(watch->up(0));
     const unsigned before = asked[0];
     loop.turn(1s);
-    watch->carrier("eth0", false);
-    watch->carrier("eth0", true);
+    watch->carrier("eth0", false, {});
+    watch->carrier("eth0", true, {});
     watch->driver_event(0, failover::Clock::now());
     watch->verbs_event(0, true, failover::Clock::now());
     watch->remove(0, failover::EventSource::verbs, failover::Clock::now());
@@ -169,15 +171,15 @@ TEST_F(LinkWatchTest, APortGoesWithTheInterfaceThatItIs) {
     links[1].interface = "eth1";
     links[1].interface_is_device = true;
     ASSERT_TRUE(start());
-    watch->interface_removed("eth0", underlay::Removal::deleted);
+    watch->interface_removed("eth0", underlay::Removal::deleted, {});
     EXPECT_EQ(removed, std::vector<overlay::UplinkIndex>{})
         << "the operator's: the port is something else";
-    watch->interface_removed("eth1", underlay::Removal::moved);
+    watch->interface_removed("eth1", underlay::Removal::moved, {});
     EXPECT_EQ(removed, std::vector<overlay::UplinkIndex>{}) << "it works from there";
-    watch->interface_removed("eth1", underlay::Removal::deleted);
+    watch->interface_removed("eth1", underlay::Removal::deleted, {});
     EXPECT_EQ(removed, std::vector<overlay::UplinkIndex>{1});
     EXPECT_EQ(sources, std::vector{failover::EventSource::kernel});
-    watch->carrier("eth1", true);
+    watch->carrier("eth1", true, {});
     EXPECT_FALSE(watch->up(1)) << "another interface of that name";
 }
 
@@ -185,8 +187,16 @@ TEST_F(LinkWatchTest, APacketSocketDoesNotFollowItsInterfaceElsewhere) {
     links[1].interface = "eth1";
     links[1].interface_is_device = links[1].bound_to_namespace = true;
     ASSERT_TRUE(start());
-    watch->interface_removed("eth1", underlay::Removal::moved);
+    watch->interface_removed("eth1", underlay::Removal::moved, {});
     EXPECT_EQ(removed, std::vector<overlay::UplinkIndex>{1});
+}
+
+TEST_F(LinkWatchTest, AChangeIsOfTheTimeAtWhichItsMessageCame) {
+    links[0].interface = "eth0";
+    ASSERT_TRUE(start());
+    const auto seen = failover::Clock::now() - 30ms;
+    watch->carrier("eth0", false, seen);
+    EXPECT_EQ(seen_times, std::vector{seen});
 }
 
 TEST_F(LinkWatchTest, AllThatTellAtOnceAreNamed) {

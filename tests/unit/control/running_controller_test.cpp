@@ -84,16 +84,6 @@ TEST_F(ControllerTest, AStartThatFailsLeavesNothingAndSaysWhere) {
     start(two_uplinks());
 }
 
-TEST_F(ControllerTest, AFailingUplinkIsNamed) {
-    auto settings = two_uplinks();
-    settings.uplinks[1].device = "net_no_such_driver";
-    auto failed = Controller::start(settings, *loop);
-    ASSERT_FALSE(failed);
-    EXPECT_NE(failed.error().where.find("uplink p1"), std::string::npos)
-        << failed.error().message();
-    EXPECT_EQ(rte_eth_dev_count_avail(), 0);
-}
-
 TEST_F(ControllerTest, AnUnderlayWithoutAMacIsRefused) {
     auto settings = two_uplinks();
     settings.underlay.mac.reset(); // net_ring has none of its own
@@ -120,6 +110,40 @@ TEST_F(ControllerTest, OneUplinkIsNotEnough) {
     EXPECT_NE(failed.error().remedy.find("exactly two"), std::string::npos);
 }
 
+TEST_F(ControllerTest, AnUplinkWhoseDeviceIsMissingIsDoneWithout) {
+    for (const std::size_t missing : {0U, 1U}) {
+        SCOPED_TRACE(missing);
+        auto settings = two_uplinks();
+        settings.uplinks[missing].device = "net_no_such_driver0";
+        start(settings);
+        const auto report = controller->failover();
+        EXPECT_EQ(report.active, settings.uplinks[1 - missing].name);
+        EXPECT_FALSE(report.uplinks[missing].present);
+        EXPECT_EQ(report.uplinks[missing].fault, "removed");
+        EXPECT_EQ(report.uplinks[missing].link_source, "no device");
+        EXPECT_TRUE(report.uplinks[1 - missing].present);
+        EXPECT_EQ(port_names().size(), 3U);
+        const auto refused = controller->switch_uplink();
+        ASSERT_FALSE(refused);
+        EXPECT_NE(refused.error().remedy.find("restart"), std::string::npos);
+        EXPECT_EQ(controller->detectors().size(), 2U);
+        EXPECT_TRUE(controller->flows({})) << "rehearsed without a NIC";
+        EXPECT_TRUE(run_until([rounds = 0]() mutable { return ++rounds == 20; }));
+        controller->clear_counters();
+        controller.reset();
+    }
+}
+
+TEST_F(ControllerTest, WithoutAnyUplinkItDoesNotStart) {
+    auto settings = two_uplinks();
+    for (auto& uplink : settings.uplinks)
+        uplink.device = "net_no_such_driver0";
+    const auto failed = Controller::start(settings, *loop);
+    ASSERT_FALSE(failed);
+    EXPECT_EQ(failed.error().where, "uplink p0");
+    EXPECT_EQ(rte_eth_dev_count_avail(), 0);
+}
+
 TEST_F(ControllerTest, ASwitchIsAnnouncedFromTheNewUplink) {
     auto settings = two_uplinks();
     settings.tenants[0].local_vtep = ip("192.0.2.1");
@@ -134,6 +158,18 @@ TEST_F(ControllerTest, ASwitchIsAnnouncedFromTheNewUplink) {
     EXPECT_EQ(controller->failover().last_reason, "requested");
     ASSERT_TRUE(run_until([&] { return port("p1").counters.tx_packets == 3; }));
     EXPECT_EQ(port("p0").counters.tx_packets, 3U);
+    EXPECT_TRUE(controller->failover_history()[0].after(failover::Milestone::announced));
+}
+
+TEST_F(ControllerTest, WhatIsNotAnnouncedIsNotSaidToBe) {
+    auto settings = two_uplinks();
+    settings.tenants[0].local_vtep = ip("192.0.2.1");
+    settings.failover.announce_count = 0;
+    start(settings);
+    ASSERT_TRUE(controller->switch_uplink());
+    const auto record = controller->failover_history().at(0);
+    EXPECT_TRUE(record.after(failover::Milestone::software_switched));
+    EXPECT_FALSE(record.after(failover::Milestone::announced));
 }
 
 TEST_F(ControllerTest, ALostLinkIsFoundAndTheOtherUplinkTakesOver) {

@@ -5,6 +5,7 @@
 #include <set>
 #include <string>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 namespace sallyport::control {
@@ -80,7 +81,8 @@ class TenantsTest : public ::testing::Test {
     overlay::ForwardingState state{overlay::Limits{}, {&path}};
     NextHops next_hops{state, &kernel, mac("02:00:00:00:00:01")};
     RecordingVmPorts ports;
-    Tenants tenants{state, ports, next_hops};
+    unsigned pauses = 0;
+    Tenants tenants{state, ports, next_hops, [this] { ++pauses; }};
 
     void expect_nothing() {
         EXPECT_TRUE(state.rows().size() <= 1) << "at most the uplink's row";
@@ -92,6 +94,35 @@ class TenantsTest : public ::testing::Test {
         EXPECT_TRUE(tenants.local_vteps().empty());
     }
 };
+
+/// Blue with two entries and so many more.
+config::TenantSettings with_entries(std::size_t more) {
+    auto tenant = blue();
+    for (std::size_t i = 0; i < more; ++i)
+        tenant.fdb.push_back(
+            {mac(fmt::format("02:cc:00:00:{:02x}:{:02x}", i >> 8, i & 255)), "", ip("192.0.2.3")});
+    return tenant;
+}
+
+TEST_F(TenantsTest, OthersGetTheirTurnWhileManyEntriesGoIn) {
+    const auto tenant = with_entries(4 * Tenants::entries_at_once);
+    ASSERT_TRUE(tenants.add(tenant));
+    EXPECT_EQ(state.fdb_size(), tenant.fdb.size());
+    EXPECT_EQ(pauses, 4U);
+    ASSERT_TRUE(tenants.remove("blue"));
+    expect_nothing();
+}
+
+TEST_F(TenantsTest, AnEntryThatIsRefusedLateLeavesNothing) {
+    path.refuse = [](const overlay::RowChange& change) {
+        const auto* entry = std::get_if<overlay::FdbRow>(&change.row);
+        return entry != nullptr && change.kind == overlay::RowChange::Kind::put
+               && entry->mac == mac("02:cc:00:00:03:ff");
+    };
+    ASSERT_FALSE(tenants.add(with_entries(0x400)));
+    EXPECT_GT(pauses, 0U) << "others had gone in";
+    expect_nothing();
+}
 
 TEST_F(TenantsTest, PortsAreOpenedWithTheIdsOfTheirRows) {
     ASSERT_TRUE(tenants.add(blue()));

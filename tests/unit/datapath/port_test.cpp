@@ -3,6 +3,8 @@
 #include "datapath/port.h"
 #include "datapath/port_driver.h"
 #include "fixture.h"
+#include "support/fake_nic.h"
+#include "support/plugged_nic.h"
 
 namespace sallyport::datapath {
 namespace {
@@ -104,6 +106,28 @@ TEST_F(PortTest, OpensReportsAndGoes) {
     EXPECT_TRUE(port.link_up());
     EXPECT_FALSE(port.interface_index());
     EXPECT_EQ(port.counters().rx_packets, 0U);
+}
+
+// mlx5 looks at none of the ports behind one for which it is off.
+TEST_F(PortTest, EveryPortWhoseDriverTellsOfItsLinkIsToldOf) {
+    for (const PortRole role : {PortRole::uplink, PortRole::vm_port, PortRole::host}) {
+        for (const bool tells : {true, false}) {
+            SCOPED_TRACE(std::string(to_string(role)) + (tells ? " tells" : " does not"));
+            testing::RingDevice ring("lsc", path().buffer_pool());
+            testing::FakeNic nic("lsc");
+            testing::PluggedNic plugged(ring.device(), nic);
+            plugged.rx_offer = plugged.tx_offer = 0;
+            plugged.tells_of_link = tells;
+            PortSettings settings;
+            settings.name = "q";
+            settings.device = ring.device();
+            settings.role = role;
+            const auto port = Port::open(settings, path().buffer_pool());
+            ASSERT_TRUE(port) << port.error().message();
+            EXPECT_EQ(plugged.link_event_on, tells);
+            EXPECT_EQ((*port)->link_event(), tells);
+        }
+    }
 }
 
 TEST_F(PortTest, CountersFromZeroAfterReset) {

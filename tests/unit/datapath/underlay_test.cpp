@@ -46,6 +46,25 @@ TEST_F(UnderlayTest, TheFirstPacketsAfterASwitchAreTheTenants) {
     EXPECT_EQ(both(), std::pair(false, false));
 }
 
+TEST_F(UnderlayTest, TheFirstPacketOutIsOneThatThePortHasTaken) {
+    constexpr unsigned more_than_the_ring = 1200;
+    for (unsigned i = 0; i < more_than_the_ring; ++i)
+        send(a(), frame(1, 9));
+    set_active(0);
+    reset_counters();
+    send(a(), frame(1, 9));
+    EXPECT_EQ(drops(), one(DropReason::transmit_full));
+    EXPECT_FALSE(path().first_packets().sent) << "it was encapsulated, and went nowhere";
+    drain();
+    ASSERT_TRUE(path().inject(0, Octets(60)));
+    run();
+    EXPECT_FALSE(path().first_packets().sent) << "no tenant's";
+    a().send(frame(1, 9));
+    ASSERT_TRUE(path().inject(0, Octets(60)));
+    run();
+    EXPECT_TRUE(path().first_packets().sent);
+}
+
 TEST_F(UnderlayTest, WhatLinuxSendsLeavesByTheActiveUplink) {
     // Whatever it is: Linux has its own judgement.
     const Octets frames[] = {raw_frame(broadcast_mac, underlay_mac, 0x0806, 46),

@@ -67,7 +67,7 @@ TEST(FailoverCost, IsThatOfTheNextHopsWhateverTheTenantsAndStations) {
     expect_failovers_cost(16, 1, 250);
     expect_failovers_cost(16, 16, 250);
     expect_failovers_cost(4096, 1, 4);
-    expect_failovers_cost(4096, 16, 4);
+    expect_failovers_cost(4096, 16, 25);
 }
 
 /// Next hop n leads to the stations 20 + n.

@@ -212,5 +212,23 @@ TEST_F(CommandSetTest, HelpListsAllCommands) {
     EXPECT_THAT(help, HasSubstr("behind a vtep\n"));
 }
 
+TEST_F(CommandSetTest, OnlyLongAnswersAreMadeAside) {
+    std::size_t rows = 0;
+    commands.add("show rows", "as many as wanted", [&](const Arguments&) -> Expected<Output> {
+        return Output{.data = Json::array_t(rows, Json("row")),
+                      .render = [](const Json& data) { return std::to_string(data.size()); }};
+    });
+    int aside = 0;
+    commands.set_aside([&aside](const auto& work) {
+        ++aside;
+        work();
+    });
+    for (const std::size_t many : {3U, 10'000U}) {
+        rows = many;
+        EXPECT_EQ(commands.run("show rows", {}).text, std::to_string(many) + '\n');
+        EXPECT_EQ(aside, many == 3 ? 0 : 1);
+    }
+}
+
 } // namespace
 } // namespace sallyport::shell

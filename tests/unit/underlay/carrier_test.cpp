@@ -7,6 +7,7 @@
 #include <thread>
 
 #include <net/if.h>
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
@@ -38,6 +39,26 @@ TEST_F(CarrierTest, follows_the_peer) {
     ASSERT_TRUE(wait_for_carrier({true, false}));
     run("ip link set wire0 up");
     ASSERT_TRUE(wait_for_carrier({true, false, true}));
+}
+
+TEST_F(CarrierTest, a_message_that_waits_is_of_the_time_at_which_it_came) {
+    ASSERT_TRUE(watch->watch_carrier("host0"));
+    const auto before = Clock::now();
+    run("ip link set wire0 down");
+    const auto came = Clock::now();
+    std::this_thread::sleep_for(std::chrono::milliseconds(500));
+    ASSERT_TRUE(wait_for_carrier({true, false}));
+    EXPECT_GE(last_seen, before);
+    EXPECT_LT(last_seen, came + std::chrono::milliseconds(250)) << "not when it was asked for";
+}
+
+TEST_F(CarrierTest, links_are_asked_for_alone_too) {
+    ASSERT_TRUE(watch->watch_carrier("host0"));
+    run("ip link set wire0 down");
+    pollfd readable{watch->links_fd(), POLLIN, 0};
+    while (told().size() < 2 && poll(&readable, 1, 5000) > 0)
+        watch->process_links();
+    EXPECT_EQ(told(), (std::vector{true, false}));
 }
 
 TEST_F(CarrierTest, administratively_down_is_none) {

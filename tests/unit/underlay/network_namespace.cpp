@@ -168,10 +168,11 @@ void KernelWatchTest::open_watch() {
         ++resolution_calls;
         if (on_resolution) on_resolution(destination);
     };
-    callbacks.removed = [this](const std::string& interface, Removal how) {
+    callbacks.removed = [this](const std::string& interface, Removal how, auto) {
         removed.emplace_back(interface, how);
     };
-    callbacks.carrier = [this](const std::string& interface, bool carrier) {
+    callbacks.carrier = [this](const std::string& interface, bool carrier, auto seen) {
+        last_seen = seen;
         carriers[interface].push_back(carrier);
         if (on_carrier) on_carrier(interface);
     };

@@ -84,6 +84,8 @@ class KernelWatchTest : public NamespaceTest {
     std::map<net::IpAddress, Resolution> resolutions;
     std::size_t resolution_calls = 0;
     std::map<std::string, std::vector<bool>> carriers;
+    /// When the latest of them is said to have come.
+    KernelWatch::Clock::time_point last_seen;
     using Removed = std::vector<std::pair<std::string, Removal>>;
     Removed removed;
     /// Called after the above were noted.
