@@ -2,8 +2,10 @@
 // Files -> validated settings, with file:line for every complaint.
 #pragma once
 
+#include "base/error.h"
 #include "config/settings.h"
 
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -27,6 +29,9 @@ struct Complaint {
     [[nodiscard]] std::string message() const;
 };
 
+/// All of them, a line each.
+Error complaints_error(const std::vector<Complaint>& complaints);
+
 template<class T>
 using Loaded = tl::expected<T, std::vector<Complaint>>;
 
@@ -41,6 +46,12 @@ Loaded<Settings> load(const std::filesystem::path& main_file,
 /// Loads one more tenant file beside the settings that run ("tenant add FILE"): a complaint also
 /// for what clashes with the running tenants.
 Loaded<TenantSettings> load_tenant(const std::filesystem::path& file, const Settings& running);
+
+/// Loads the file of a tenant that runs again ("tenant reload NAME"): a complaint also for what
+/// clashes with the other running tenants, and for what cannot be changed while it runs.
+/// @param largest_mtu that its vm ports carry as they were opened; absent: it has none
+Loaded<TenantSettings> reload_tenant(const TenantSettings& tenant, const Settings& running,
+                                     std::optional<std::uint16_t> largest_mtu);
 
 /// Settings in the files' own syntax, every key with its value in force ("show config").
 std::string to_config_text(const Settings& settings);

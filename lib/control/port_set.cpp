@@ -207,6 +207,23 @@ void PortSet::close_vm_port(const std::string& name) {
     vm_ports_.erase(name);
 }
 
+void PortSet::change_vm_port(const config::VmPortSettings& settings) {
+    const auto found = vm_ports_.find(settings.name);
+    if (found == vm_ports_.end()) return;
+    found->second.allowed_macs = settings.macs;
+    found->second.rate_limit = settings.rate_limit;
+}
+
+std::optional<std::uint16_t> PortSet::largest_mtu(const std::string& tenant) const {
+    std::optional<std::uint16_t> largest;
+    for (const auto& [name, attached] : vm_ports_) {
+        if (attached.tenant != tenant) continue;
+        const std::uint16_t mtu = attached.port().settings().mtu;
+        largest = std::min(largest.value_or(mtu), mtu);
+    }
+    return largest;
+}
+
 const AttachedPort& PortSet::uplink(overlay::UplinkIndex index) const {
     return *uplinks_[index];
 }
