@@ -15,9 +15,9 @@ namespace sallyport::control {
 Protection::Protection(EventLoop& loop, datapath::SoftwarePath& path,
                        const overlay::ForwardingState& state, config::IpsecSettings settings,
                        std::vector<std::unique_ptr<ipsec::SecurityPort>> uplinks,
-                       std::uint16_t workers, std::shared_ptr<ipsec::CryptoDevices> devices)
+                       std::uint16_t workers)
     : loop_(loop), path_(path), state_(state), settings_(std::move(settings)), workers_(workers),
-      uplinks_(std::move(uplinks)), devices_(std::move(devices)) {}
+      uplinks_(std::move(uplinks)) {}
 
 Protection::~Protection() {
     if (timer_ != 0) loop_.cancel(timer_);
@@ -35,8 +35,6 @@ Expected<void> Protection::open() {
         auto devices = ipsec::CryptoDevices::open({.workers = workers_});
         if (!devices) return tl::unexpected(devices.error());
         devices_ = std::move(*devices);
-    }
-    if (!key_names_) {
         auto names = KeyNames::create(*devices_);
         if (!names) return tl::unexpected(names.error());
         key_names_ = *names;

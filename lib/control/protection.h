@@ -64,11 +64,9 @@ class Protection {
   public:
     /// @param loop,path,state must outlive the object
     /// @param uplinks by their index; their ports must outlive the object
-    /// @param devices where somebody else in the process has them too; null: they are opened here
     Protection(EventLoop& loop, datapath::SoftwarePath& path, const overlay::ForwardingState& state,
                config::IpsecSettings settings,
-               std::vector<std::unique_ptr<ipsec::SecurityPort>> uplinks, std::uint16_t workers,
-               std::shared_ptr<ipsec::CryptoDevices> devices = {});
+               std::vector<std::unique_ptr<ipsec::SecurityPort>> uplinks, std::uint16_t workers);
     /// Takes all SAs from the path.
     ~Protection();
     Protection(const Protection&) = delete;
@@ -173,7 +171,7 @@ class Protection {
     std::uint16_t workers_;
     // Sessions go before these.
     std::vector<std::unique_ptr<ipsec::SecurityPort>> uplinks_;
-    std::shared_ptr<ipsec::CryptoDevices> devices_;
+    std::unique_ptr<ipsec::CryptoDevices> devices_;
     std::optional<KeyNames> key_names_;
     std::unique_ptr<ipsec::SequenceStore> numbers_;
     std::optional<WiresharkKeys> wireshark_;
