@@ -34,7 +34,12 @@ class FixedSettings {
         for (std::size_t i = 0; i < wanted.vm_ports.size(); ++i)
             check_device(wanted.vm_ports[i], lines.vm_ports[i].device);
     }
-    void check_mtu(std::uint16_t largest) {
+    void check_mtu(const std::map<std::string, std::uint16_t>& open_mtus) {
+        // Those that go do not count.
+        std::uint16_t largest = UINT16_MAX;
+        for (const VmPortSettings& port : file_.settings.vm_ports)
+            if (const auto open = open_mtus.find(port.name); open != open_mtus.end())
+                largest = std::min(largest, open->second);
         if (file_.settings.mtu <= largest) return;
         complain(
             "mtu", file_.lines.mtu,
@@ -72,10 +77,11 @@ class FixedSettings {
 } // namespace
 
 void complain_of_fixed(const TenantSettings& running, const TenantFile& file,
-                       std::optional<std::uint16_t> largest_mtu, Complaints& complaints) {
+                       const std::map<std::string, std::uint16_t>& open_mtus,
+                       Complaints& complaints) {
     FixedSettings settings(running, file, complaints);
     settings.check();
-    if (largest_mtu) settings.check_mtu(*largest_mtu);
+    settings.check_mtu(open_mtus);
 }
 
 } // namespace sallyport::config

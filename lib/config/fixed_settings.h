@@ -5,13 +5,15 @@
 #include "config/tenant_file.h"
 
 #include <cstdint>
-#include <optional>
+#include <map>
+#include <string>
 
 namespace sallyport::config {
 
 /// Complains of each such setting in which @p file differs from the tenant that runs.
-/// @param largest_mtu octets, that its vm ports carry as they were opened; absent: it has none
+/// @param open_mtus octets, for which its vm ports were opened, by their names
 void complain_of_fixed(const TenantSettings& running, const TenantFile& file,
-                       std::optional<std::uint16_t> largest_mtu, Complaints& complaints);
+                       const std::map<std::string, std::uint16_t>& open_mtus,
+                       Complaints& complaints);
 
 } // namespace sallyport::config

@@ -204,13 +204,13 @@ Loaded<TenantSettings> load_tenant(const std::filesystem::path& file, const Sett
 }
 
 Loaded<TenantSettings> reload_tenant(const TenantSettings& tenant, const Settings& running,
-                                     std::optional<std::uint16_t> largest_mtu) {
+                                     const std::map<std::string, std::uint16_t>& open_mtus) {
     Complaints complaints;
     const auto content = FileContent::read(tenant.file, complaints);
     if (!content) return tl::unexpected(std::move(complaints));
     TenantFile file = parse_tenant_file(content->source(), running.underlay.mtu, complaints);
     // What is not understood differs, too: the complaint of that says more.
-    if (complaints.empty()) complain_of_fixed(tenant, file, largest_mtu, complaints);
+    if (complaints.empty()) complain_of_fixed(tenant, file, open_mtus, complaints);
     // Beside thousands of others, only where there is something to check.
     if (file.settings != tenant) check_beside(file, running, tenant.name, complaints);
     return finish(std::move(file), std::move(complaints));

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -49,9 +50,9 @@ Loaded<TenantSettings> load_tenant(const std::filesystem::path& file, const Sett
 
 /// Loads the file of a tenant that runs again ("tenant reload NAME"): a complaint also for what
 /// clashes with the other running tenants, and for what cannot be changed while it runs.
-/// @param largest_mtu that its vm ports carry as they were opened; absent: it has none
+/// @param open_mtus for which its vm ports were opened, by their names
 Loaded<TenantSettings> reload_tenant(const TenantSettings& tenant, const Settings& running,
-                                     std::optional<std::uint16_t> largest_mtu);
+                                     const std::map<std::string, std::uint16_t>& open_mtus);
 
 /// Settings in the files' own syntax, every key with its value in force ("show config").
 std::string to_config_text(const Settings& settings);

@@ -214,14 +214,11 @@ void PortSet::change_vm_port(const config::VmPortSettings& settings) {
     found->second.rate_limit = settings.rate_limit;
 }
 
-std::optional<std::uint16_t> PortSet::largest_mtu(const std::string& tenant) const {
-    std::optional<std::uint16_t> largest;
-    for (const auto& [name, attached] : vm_ports_) {
-        if (attached.tenant != tenant) continue;
-        const std::uint16_t mtu = attached.port().settings().mtu;
-        largest = std::min(largest.value_or(mtu), mtu);
-    }
-    return largest;
+std::map<std::string, std::uint16_t> PortSet::open_mtus(const std::string& tenant) const {
+    std::map<std::string, std::uint16_t> mtus;
+    for (const auto& [name, attached] : vm_ports_)
+        if (attached.tenant == tenant) mtus.emplace(name, attached.port().settings().mtu);
+    return mtus;
 }
 
 const AttachedPort& PortSet::uplink(overlay::UplinkIndex index) const {

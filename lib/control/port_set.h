@@ -77,8 +77,8 @@ class PortSet final : public VmPorts {
     void close_vm_port(const std::string& name) override;
     void change_vm_port(const config::VmPortSettings& settings) override;
     void close_vm_ports() { vm_ports_.clear(); }
-    /// That all open vm ports of a tenant carry, octets; absent: it has none.
-    [[nodiscard]] std::optional<std::uint16_t> largest_mtu(const std::string& tenant) const;
+    /// For which a tenant's vm ports were opened, octets, by their names.
+    [[nodiscard]] std::map<std::string, std::uint16_t> open_mtus(const std::string& tenant) const;
     /// Tells the card's path, which has just been made, of the uplinks.
     Expected<void> attach_uplinks_to_hardware();
 

@@ -37,7 +37,7 @@ RunningController::load_again(const std::string& tenant) const {
     std::vector<config::Complaint> complaints;
     for (auto& running : beside.tenants) {
         if (!tenant.empty() && running.name != tenant) continue;
-        auto file = config::reload_tenant(running, beside, ports_->largest_mtu(running.name));
+        auto file = config::reload_tenant(running, beside, ports_->open_mtus(running.name));
         if (file) {
             loaded.push_back(*file);
             running = std::move(*file);

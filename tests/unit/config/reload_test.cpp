@@ -33,7 +33,7 @@ class Reload : public testing::Test {
     }
     Loaded<TenantSettings> reload(const std::string& text) {
         folder.write("blue.conf", text);
-        return reload_tenant(running.tenants[0], running, 1400);
+        return reload_tenant(running.tenants[0], running, {{"blue1", 1400}, {"gone", 1000}});
     }
     std::vector<std::string> complaints(const std::string& from, const std::string& to) {
         std::string text = blue_text;
