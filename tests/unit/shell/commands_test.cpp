@@ -204,7 +204,7 @@ TEST_F(CommandsTest, ReloadedTenants) {
     EXPECT_EQ(run("tenant reload all"),
               "TENANT  REMOTE VTEPS  VM PORTS  FDB       SAS    SETTINGS\n"
               "blue    -             -         +3 -2 ~1  +4 -4  mtu, learning\n"
-              "red     -             -         -         -      \n");
+              "red     -             -         -         -      -\n");
     EXPECT_EQ(json("tenant reload blue")[0].at("fdb"),
               (Json{{"added", 3}, {"changed", 1}, {"removed", 2}}));
     EXPECT_THAT(controller.record_of_calls, ElementsAre("reload_tenants ", "reload_tenants blue"));
