@@ -123,6 +123,9 @@ std::string render_stats(const Json& stats) {
                      "");
     const Json &out = stats.at("outbound"), &in = stats.at("inbound");
     Json rows = Json::array();
+    // Those that leave come without one, those that arrive by none that is known.
+    for (const auto& [reason, count] : stats.at("without_sa").items())
+        rows.push_back({{"fault", reason}, {reason == "no-sa" ? "outbound" : "inbound", count}});
     for (const auto& [fault, count] : out.at("faults").items())
         rows.push_back(
             {{"fault", fault}, {"outbound", count}, {"inbound", in.at("faults").at(fault)}});
@@ -156,8 +159,9 @@ void add_ipsec_commands(const Context& context) {
         });
     context.commands.add("show ipsec stats", "packets through ESP, and those refused by fault",
                          [&controller](const shell::Arguments&) -> Expected<shell::Output> {
-                             return shell::Output{.data = ipsec_stats_json(controller.ipsec()),
-                                                  .render = render_stats};
+                             return shell::Output{
+                                 .data = ipsec_stats_json(controller.ipsec(), controller.drops()),
+                                 .render = render_stats};
                          });
     context.commands.add("ipsec rekey <tenant:tenant>",
                          "replace a tenant's SAs by those of its file, without a gap",

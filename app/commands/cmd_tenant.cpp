@@ -114,6 +114,37 @@ Expected<shell::Output> show_tenant(const control::Controller& controller,
     return failure("no such tenant", "tenant " + name, "there are: " + name_list(names));
 }
 
+/// "+1 -2 ~3": added, removed, changed; "-" for none.
+std::string difference_text(const Json& difference) {
+    std::string text;
+    for (const auto& [key, sign] :
+         {std::pair{"added", '+'}, std::pair{"removed", '-'}, std::pair{"changed", '~'}})
+        if (difference.at(key) != 0)
+            text += (text.empty() ? "" : " ") + (sign + member_text(difference, key));
+    return text.empty() ? "-" : text;
+}
+
+Column difference(std::string header, std::string key) {
+    return {std::move(header),
+            [key = std::move(key)](const Json& row) { return difference_text(row.at(key)); }};
+}
+
+std::string render_reloads(const Json& tenants) {
+    static const shell::Renderer table =
+        shell::table({column("TENANT", "tenant"), difference("REMOTE VTEPS", "remote_vteps"),
+                      difference("VM PORTS", "vm_ports"), difference("FDB", "fdb"),
+                      difference("SAS", "sas"), column("SETTINGS", "settings")},
+                     "no tenants");
+    return table(tenants);
+}
+
+Expected<shell::Output> reload(control::Controller& controller, const std::string& name) {
+    const auto reloads = controller.reload_tenants(name == "all" ? "" : name);
+    if (!reloads) return tl::unexpected(reloads.error());
+    return shell::Output{.data = array_json(*reloads, tenant_reload_json),
+                         .render = render_reloads};
+}
+
 } // namespace
 
 void add_tenant_commands(const Context& context) {
@@ -126,6 +157,11 @@ void add_tenant_commands(const Context& context) {
     context.commands.add("tenant add <file:path>", "load one more tenant file",
                          [&controller](const shell::Arguments& arguments) {
                              return done(controller.add_tenant(arguments.path("file")));
+                         });
+    context.commands.add("tenant reload <tenant:tenant_or_all>",
+                         "read its file again, or all tenants', and change what differs",
+                         [&controller](const shell::Arguments& arguments) {
+                             return reload(controller, arguments.word("tenant"));
                          });
     context.commands.add("tenant del <tenant:tenant>", "remove a tenant, with its vm ports",
                          [&controller](const shell::Arguments& arguments) {

@@ -87,12 +87,13 @@ Json failover_settings_json(const config::Settings& settings) {
 }
 
 Json ipsec_settings_json(const config::IpsecSettings& ipsec) {
-    return {
-        {"offload", ipsec.offload ? std::string(ipsec::to_string(*ipsec.offload)) : "auto"},
-        {"state_file", ipsec.state_file.string()},
-        {"new_state_file", ipsec.new_state_file},
-        {"keys_to_file", ipsec.keys_to_file.empty() ? Json() : Json(ipsec.keys_to_file.string())},
-        {"rekey_grace", ipsec.rekey_grace.count()}};
+    return {{"offload", ipsec.offload ? std::string(ipsec::to_string(*ipsec.offload)) : "auto"},
+            {"state_file", ipsec.state_file.string()},
+            {"new_state_file", ipsec.new_state_file},
+            {"trace", ipsec.keys_to_file.empty()
+                          ? Json()
+                          : Json("keys-to-file " + ipsec.keys_to_file.string())},
+            {"rekey_grace", ipsec.rekey_grace.count()}};
 }
 
 } // namespace

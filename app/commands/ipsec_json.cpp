@@ -89,9 +89,14 @@ Json ipsec_policy_json(const std::vector<config::TenantSettings>& tenants,
     });
 }
 
-Json ipsec_stats_json(const control::IpsecReport& report) {
+Json ipsec_stats_json(const control::IpsecReport& report, const datapath::DropCounts& drops) {
+    Json without = Json::object();
+    for (const auto reason : {datapath::DropReason::no_sa, datapath::DropReason::clear_text,
+                              datapath::DropReason::unknown_spi})
+        without[std::string(datapath::name(reason))] = drops[static_cast<std::size_t>(reason)];
     return {{"outbound", totals_json(report.outbound)},
             {"inbound", totals_json(report.inbound)},
+            {"without_sa", std::move(without)},
             {"devices", report.devices}};
 }
 

@@ -279,6 +279,19 @@ Json tenant_json(const control::TenantReport& tenant) {
     return json;
 }
 
+Json tenant_reload_json(const control::TenantReload& reload) {
+    const auto difference = [](const control::TenantReload::Difference& counts) {
+        return Json{
+            {"added", counts.added}, {"changed", counts.changed}, {"removed", counts.removed}};
+    };
+    return {{"tenant", reload.tenant},
+            {"settings", reload.settings},
+            {"remote_vteps", difference(reload.remote_vteps)},
+            {"vm_ports", difference(reload.vm_ports)},
+            {"fdb", difference(reload.fdb)},
+            {"sas", difference(reload.sas)}};
+}
+
 Json fdb_json(const control::FdbReport& entry) {
     return {
         {"tenant", entry.tenant},

@@ -27,6 +27,8 @@ Json probe_json(const std::optional<control::ProbeStatus>& probe);
 Json drill_json(const std::optional<control::DrillStatus>& drill,
                 const std::vector<config::UplinkSettings>& uplinks);
 Json tenant_json(const control::TenantReport& tenant);
+/// What a reload changed.
+Json tenant_reload_json(const control::TenantReload& reload);
 Json fdb_json(const control::FdbReport& entry);
 Json vtep_json(const control::VtepReport& vtep);
 Json next_hop_json(const control::NextHopReport& next_hop);
@@ -42,8 +44,8 @@ Json sa_settings_json(const config::SaSettings& sa);
 /// For each tenant whether it is protected, and how many SAs of @p report go each way.
 Json ipsec_policy_json(const std::vector<config::TenantSettings>& tenants,
                        const control::IpsecReport& report);
-/// Totals of all SAs that there were.
-Json ipsec_stats_json(const control::IpsecReport& report);
+/// Totals of all SAs that there were, and the drops of packets that no SA took.
+Json ipsec_stats_json(const control::IpsecReport& report, const datapath::DropCounts& drops);
 /// Keys as in the files, one object a section.
 Json config_json(const config::Settings& settings);
 /// A tenant's keys as in its file.

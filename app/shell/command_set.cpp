@@ -226,7 +226,7 @@ void CommandSet::add(std::string_view spec, std::string help, Handler handler) {
     command->help = std::move(help);
     command->handler = std::move(handler);
     const std::string& verb = command->words.front().literals.front();
-    command->has_json = verb == "show" || verb == "explain";
+    command->has_json = verb == "show" || verb == "explain" || spec.starts_with("tenant reload ");
     self.add_variant(*command, false);
     if (command->has_json) self.add_variant(*command, true);
     self.commands.push_back(std::move(command));

@@ -27,9 +27,10 @@ class CommandSet {
     CommandSet(const CommandSet&) = delete;
     CommandSet& operator=(const CommandSet&) = delete;
 
-    /// A command that begins with "show" or "explain" is also taken with a last word "json", which
-    /// prints the data instead of the text. Where a fixed word of one command and an argument of
-    /// another one of the same length would both take a word, the fixed word wins.
+    /// A command that begins with "show", "explain" or "tenant reload" is also taken with a last
+    /// word "json", which prints the data instead of the text. Where a fixed word of one command
+    /// and an argument of another one of the same length would both take a word, the fixed word
+    /// wins.
     /// @param spec see command_spec.h; one that cannot be parsed is a programming error and aborts
     /// @param help a few words, for the list of commands and for completion
     void add(std::string_view spec, std::string help, Handler handler);

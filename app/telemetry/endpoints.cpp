@@ -36,70 +36,89 @@ Json port_json(const control::PortReport& port) {
 
 } // namespace
 
-Expected<void> add_endpoints(Telemetry& telemetry, const control::Controller& controller) {
-    struct Endpoint {
-        const char* name;
-        const char* help;
-        Answer answer;
-    };
-    const Endpoint endpoints[] = {
+std::vector<Endpoint> endpoints(const control::Controller& controller) {
+    return {
         {"/sallyport/port", "Ports with counters and drops. Parameter: offset",
-         [&](std::size_t offset) { return page_of(controller.ports(), offset, port_json); }},
+         [&controller](std::size_t offset) {
+             return page_of(controller.ports(), offset, port_json);
+         }},
         {"/sallyport/uplink", "The two uplinks, which is active and why. No parameters",
-         [&](std::size_t) { return failover_json(controller.failover()); }},
+         [&controller](std::size_t) { return failover_json(controller.failover()); }},
         {"/sallyport/detector", "What tells that an uplink leads nowhere. Parameter: offset",
-         [&](std::size_t offset) {
+         [&controller](std::size_t offset) {
              return page_of(controller.detectors(), offset, detector_json);
          }},
         {"/sallyport/failover_history", "The latest switches with their times. Parameter: offset",
-         [&](std::size_t offset) {
-             return page_of(controller.failover_history(), offset, [&](const auto& record) {
-                 return failover_record_json(record, controller.settings().uplinks);
-             });
+         [&controller](std::size_t offset) {
+             return page_of(controller.failover_history(), offset,
+                            [&controller](const auto& record) {
+                                return failover_record_json(record, controller.settings().uplinks);
+                            });
          }},
         {"/sallyport/failover_probe", "The latest numbered stream. No parameters",
-         [&](std::size_t) { return or_empty(probe_json(controller.probe())); }},
+         [&controller](std::size_t) { return or_empty(probe_json(controller.probe())); }},
         {"/sallyport/failover_drill", "What the latest drill cost. No parameters",
-         [&](std::size_t) {
+         [&controller](std::size_t) {
              return or_empty(drill_json(controller.drill(), controller.settings().uplinks));
          }},
         {"/sallyport/tenant", "Tenants with counters and drops. Parameter: offset",
-         [&](std::size_t offset) { return page_of(controller.tenants(), offset, tenant_json); }},
+         [&controller](std::size_t offset) {
+             return page_of(controller.tenants(), offset, tenant_json);
+         }},
         {"/sallyport/fdb", "MAC addresses of all tenants. Parameter: offset",
-         [&](std::size_t offset) {
+         [&controller](std::size_t offset) {
              auto entries = controller.fdb("");
              return page_of(entries ? *entries : std::vector<control::FdbReport>{}, offset,
                             fdb_json);
          }},
         {"/sallyport/vtep", "Local and remote vteps. Parameter: offset",
-         [&](std::size_t offset) { return page_of(controller.vteps(), offset, vtep_json); }},
+         [&controller](std::size_t offset) {
+             return page_of(controller.vteps(), offset, vtep_json);
+         }},
         {"/sallyport/nexthop", "Underlay neighbours by uplink. Parameter: offset",
-         [&](std::size_t offset) {
+         [&controller](std::size_t offset) {
              return page_of(controller.next_hops(), offset, next_hop_json);
          }},
         {"/sallyport/flow", "Rules of the hardware path. Parameter: offset",
-         [&](std::size_t offset) {
+         [&controller](std::size_t offset) {
              auto flows = controller.flows({});
              return page_of(flows ? *flows : std::vector<control::FlowReport>{}, offset, flow_json);
          }},
         {"/sallyport/eswitch", "The NIC's E-Switch. No parameters",
-         [&](std::size_t) {
+         [&controller](std::size_t) {
              Json eswitch = eswitch_json(controller.eswitch());
              shorten_lists(eswitch, most_ports_in_one_answer);
              return eswitch;
          }},
         {"/sallyport/ipsec", "Security associations with counters. Parameter: offset",
-         [&](std::size_t offset) { return page_of(controller.ipsec().sas, offset, sa_json); }},
+         [&controller](std::size_t offset) {
+             return page_of(controller.ipsec().sas, offset, sa_json);
+         }},
+        {"/sallyport/ipsec_policy",
+         "Which tenants are protected, and by how many SAs. "
+         "Parameter: offset",
+         [&controller](std::size_t offset) {
+             const Json policy =
+                 ipsec_policy_json(controller.settings().tenants, controller.ipsec());
+             return page_of(policy, offset, [](const Json& tenant) { return tenant; });
+         }},
+        {"/sallyport/ipsec_stats", "Packets through ESP, and those refused by fault. No parameters",
+         [&controller](std::size_t) {
+             return ipsec_stats_json(controller.ipsec(), controller.drops());
+         }},
         {"/sallyport/drop", "Dropped packets by reason. No parameters",
-         [&](std::size_t) { return drops_json(controller.drops()); }},
+         [&controller](std::size_t) { return drops_json(controller.drops()); }},
         {"/sallyport/graph", "Graph nodes and workers. No parameters",
-         [&](std::size_t) {
+         [&controller](std::size_t) {
              Json graph = graph_json(controller.node_counters(), controller.worker_counters());
              shorten_lists(graph, page_entries);
              return graph;
          }},
     };
-    for (const Endpoint& endpoint : endpoints)
+}
+
+Expected<void> add_endpoints(Telemetry& telemetry, const control::Controller& controller) {
+    for (const Endpoint& endpoint : endpoints(controller))
         if (auto added = telemetry.add(endpoint.name, endpoint.help, endpoint.answer); !added)
             return added;
     return {};

@@ -11,6 +11,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace sallyport::telemetry {
 
@@ -36,7 +37,17 @@ class Telemetry {
     Expected<void> add(const std::string& endpoint, const char* help, Answer answer);
 };
 
-/// The endpoints of docs/commands.md, with the figures of the shell's reports.
+struct Endpoint {
+    /// "/sallyport/..."
+    const char* name;
+    const char* help;
+    Answer answer;
+};
+/// Those of docs/commands.md, with the figures of the shell's reports.
+/// @param controller must outlive the answers
+std::vector<Endpoint> endpoints(const control::Controller& controller);
+
+/// Adds all of them.
 /// @param controller must outlive the event loop's run
 Expected<void> add_endpoints(Telemetry& telemetry, const control::Controller& controller);
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What is on the wire, judged by Wireshark with the keys that `ipsec.keys_to_file` writes."""
+"""What is on the wire, judged by Wireshark with the keys that `ipsec.trace = keys-to-file` writes."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class Traced:
         self.folder = Path(tempfile.mkdtemp(prefix="sallyport-trace-"))
         self.keys = self.folder / "esp_sa"
         self.pair = ProtectedPair(ipv6, **fields)
-        self.pair.near.hypervisor.main.settings["ipsec.keys_to_file"] = self.keys
+        self.pair.near.hypervisor.main.settings["ipsec.trace"] = f"keys-to-file {self.keys}"
 
     def __enter__(self) -> Traced:
         return self

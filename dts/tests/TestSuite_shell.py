@@ -14,6 +14,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -24,7 +25,7 @@ from api.lab import BLUE, RED, Hypervisor, Lab, vm_addresses, vm_mac
 from api.nic_share import settled_share
 from api.sallyport import ROOT, Sallyport, binary
 from api.telemetry import Telemetry
-from api.traffic import assert_pings, ping
+from api.traffic import NumberedStream, assert_pings, ping
 from framework.process import TIME_SCALE, run, wait_until
 
 
@@ -230,6 +231,52 @@ class TestShell:
             assert re.search(rf"{re.escape(str(path))}:\d+: ", result.stderr), result.stderr
         assert shell.json("show config") == before
 
+    def test_tenant_reload(self, hv1: Hypervisor, lab: Lab) -> None:
+        """`tenant reload` while another VM port of the tenant carries traffic (promise P5).
+
+        Steps:
+            * With pings under way from VM one: over and over, let blue's file gain a VM port, a
+              remote vtep, static entries and a smaller MTU, and lose them again.
+            * Let it say what cannot change, and what is wrong; alone and with all tenants.
+        Verify:
+            * No ping is lost, and one's port is the same; the new VM is reached while it is there.
+            * Each bad file gets file:line complaints and changes nothing.
+        """
+        shell, blue = hv1.shell, hv1.tenants["blue"]
+        path = hv1.sallyport.tenant_file("blue")
+        late = hv1.late_vm("late", 4)
+        original = path.read_text()
+        port = shell.json("show port info one")["dpdk_id"]
+        more = replace(
+            blue, remote_vteps=[*blue.remote_vteps, "192.0.2.99"],
+            fdb=[*blue.fdb, *(f"02:ee:00:00:01:{n:02x} vtep 192.0.2.99" for n in range(100))],
+            vm_ports=[*blue.vm_ports, late.port_config()], settings={**blue.settings, "mtu": 1400})
+        with NumberedStream(hv1.vms["one"], lab.peers["peer1"].vms["far"], per_second=200) as stream:
+            for _ in range(3):
+                path.write_text(more.text())
+                done, = shell.json("tenant reload blue")
+                assert done["vm_ports"] == {"added": 1, "changed": 0, "removed": 0}, done
+                assert done["fdb"]["added"] == 100 and done["settings"] == ["mtu"], done
+                assert_pings(late, hv1.vms["one"].ip)
+                path.write_text(original)
+                done, = shell.json("tenant reload all")
+                assert done["vm_ports"]["removed"] == done["remote_vteps"]["removed"] == 1, done
+                assert "late" not in {p["name"] for p in shell.json("show port info all")}
+            before = shell.json("show config"), len(shell.fdb("blue"))
+            for text, key in ((original.replace("vni = 100", "vni = 101"), "vni"),
+                              (more.text() + "nonsense = 1\n", "nonsense"),
+                              (more.text().replace("mtu = 1400", "mtu = 9999"), "mtu")):
+                path.write_text(text)
+                for whom in ("blue", "all"):
+                    result = shell.run(f"tenant reload {whom}", check=False)
+                    assert result.status == 1 and key in result.stderr, result
+                    assert re.search(rf"{re.escape(str(path))}:\d+: ", result.stderr), result.stderr
+            path.write_text(original)
+            assert (shell.json("show config"), len(shell.fdb("blue"))) == before
+            report = stream.finish()
+        assert report.lost == 0, report
+        assert shell.json("show port info one")["dpdk_id"] == port
+
     def test_clear_stats(self, hv1: Hypervisor) -> None:
         """`clear stats` sets all counters to zero, and they count on.
 
@@ -356,7 +403,8 @@ class TestShell:
         with Telemetry(hv1.sallyport.prefix) as telemetry:
             commands = telemetry.get("/")
             for name in ("port", "uplink", "detector", "failover_history", "failover_probe",
-                         "failover_drill", "tenant", "fdb", "vtep", "nexthop", "drop", "graph"):
+                         "failover_drill", "tenant", "fdb", "vtep", "nexthop", "flow", "eswitch",
+                         "ipsec", "ipsec_policy", "ipsec_stats", "drop", "graph"):
                 assert f"/sallyport/{name}" in commands
                 assert telemetry.get(f"/sallyport/{name}")
             assert telemetry.get("/sallyport/uplink")["active"] == shell.active_uplink()
@@ -385,6 +433,12 @@ class TestShell:
             assert set(ports) == {p["name"] for p in shell.json("show port info all")}
             macs = {e["mac"] for e in entries(telemetry.get("/sallyport/fdb"))}
             assert macs == {e.mac for e in shell.fdb("blue")}
+            assert telemetry.get("/sallyport/ipsec")["total"] == len(shell.json("show ipsec sa"))
+            assert entries(telemetry.get("/sallyport/ipsec_policy")) == shell.json(
+                "show ipsec policy")
+            stats = telemetry.get("/sallyport/ipsec_stats")
+            assert stats["without_sa"].keys() == {"no_sa", "clear_text", "unknown_spi"}
+            assert "selector_mismatch" in stats["inbound"]["faults"]
             drops = telemetry.get("/sallyport/drop")
             assert {k.replace("-", "_") for k in shell.json("show drop")} == set(drops)
 

@@ -2,6 +2,7 @@
 #include "config/load.h"
 
 #include "config/clashes.h"
+#include "config/fixed_settings.h"
 #include "config/main_file.h"
 #include "config/parse.h"
 #include "config/tenant_file.h"
@@ -101,10 +102,12 @@ void read_tenants(const std::optional<std::filesystem::path>& given, const MainF
 }
 
 /// The other way round than Clashes::check_remote_vteps(): the running tenants are not to blame.
-void check_local_vtep(const TenantFile& tenant, const Settings& running, Complaints& complaints) {
+void check_local_vtep(const TenantFile& tenant, const Settings& running, std::string_view replaced,
+                      Complaints& complaints) {
     const net::IpAddress& local = tenant.settings.local_vtep;
     if (local.is_unspecified()) return;
     for (const TenantSettings& other : running.tenants) {
+        if (other.name == replaced) continue;
         const auto& remotes = other.remote_vteps;
         if (std::find(remotes.begin(), remotes.end(), local) == remotes.end()) continue;
         complaints.push_back({tenant.settings.file, tenant.lines.local_vtep, "local_vtep",
@@ -115,20 +118,30 @@ void check_local_vtep(const TenantFile& tenant, const Settings& running, Complai
     }
 }
 
-Loaded<TenantSettings> parse_one_more(const SourceText& text, const Settings& running) {
-    Complaints complaints;
-    TenantFile tenant = parse_tenant_file(text, running.underlay.mtu, complaints);
+/// @param replaced the running tenant whose place it takes; empty: none's
+void check_beside(const TenantFile& tenant, const Settings& running, std::string_view replaced,
+                  Complaints& complaints) {
     // What runs has no clashes: what is complained of is the new file's.
     Clashes clashes(complaints);
     clashes.add_main(running, {});
     for (const TenantSettings& other : running.tenants)
-        clashes.add_tenant(other, {});
+        if (other.name != replaced) clashes.add_tenant(other, {});
     clashes.add_tenant(tenant.settings, tenant.lines);
     clashes.check_remote_vteps(tenant.settings, tenant.lines);
-    check_local_vtep(tenant, running, complaints);
+    check_local_vtep(tenant, running, replaced, complaints);
+}
+
+Loaded<TenantSettings> finish(TenantFile tenant, Complaints complaints) {
     if (complaints.empty()) return std::move(tenant.settings);
-    sort_complaints(complaints, text.file);
+    sort_complaints(complaints, tenant.settings.file);
     return tl::unexpected(std::move(complaints));
+}
+
+Loaded<TenantSettings> parse_one_more(const SourceText& text, const Settings& running) {
+    Complaints complaints;
+    TenantFile tenant = parse_tenant_file(text, running.underlay.mtu, complaints);
+    check_beside(tenant, running, {}, complaints);
+    return finish(std::move(tenant), std::move(complaints));
 }
 
 } // namespace
@@ -138,6 +151,13 @@ std::string Complaint::message() const {
     if (line != 0) text += ":" + std::to_string(line);
     if (!key.empty()) text += ": " + key;
     return fmt::format("{}: {}; {}", text, wrong, right);
+}
+
+Error complaints_error(const std::vector<Complaint>& complaints) {
+    Error error;
+    for (const Complaint& complaint : complaints)
+        error.what += (error.what.empty() ? "" : "\n") + complaint.message();
+    return error;
 }
 
 Loaded<Settings> load(const std::filesystem::path& main_file,
@@ -181,6 +201,19 @@ Loaded<TenantSettings> load_tenant(const std::filesystem::path& file, const Sett
     const auto content = FileContent::read(file, complaints);
     if (!content) return tl::unexpected(std::move(complaints));
     return parse_one_more(content->source(), running);
+}
+
+Loaded<TenantSettings> reload_tenant(const TenantSettings& tenant, const Settings& running,
+                                     const std::map<std::string, std::uint16_t>& open_mtus) {
+    Complaints complaints;
+    const auto content = FileContent::read(tenant.file, complaints);
+    if (!content) return tl::unexpected(std::move(complaints));
+    TenantFile file = parse_tenant_file(content->source(), running.underlay.mtu, complaints);
+    // What is not understood differs, too: the complaint of that says more.
+    if (complaints.empty()) complain_of_fixed(tenant, file, open_mtus, complaints);
+    // Beside thousands of others, only where there is something to check.
+    if (file.settings != tenant) check_beside(file, running, tenant.name, complaints);
+    return finish(std::move(file), std::move(complaints));
 }
 
 } // namespace sallyport::config

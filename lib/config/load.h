@@ -2,9 +2,12 @@
 // Files -> validated settings, with file:line for every complaint.
 #pragma once
 
+#include "base/error.h"
 #include "config/settings.h"
 
+#include <cstdint>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -27,6 +30,9 @@ struct Complaint {
     [[nodiscard]] std::string message() const;
 };
 
+/// All of them, a line each.
+Error complaints_error(const std::vector<Complaint>& complaints);
+
 template<class T>
 using Loaded = tl::expected<T, std::vector<Complaint>>;
 
@@ -41,6 +47,12 @@ Loaded<Settings> load(const std::filesystem::path& main_file,
 /// Loads one more tenant file beside the settings that run ("tenant add FILE"): a complaint also
 /// for what clashes with the running tenants.
 Loaded<TenantSettings> load_tenant(const std::filesystem::path& file, const Settings& running);
+
+/// Loads the file of a tenant that runs again ("tenant reload NAME"): a complaint also for what
+/// clashes with the other running tenants, and for what cannot be changed while it runs.
+/// @param open_mtus for which its vm ports were opened, by their names
+Loaded<TenantSettings> reload_tenant(const TenantSettings& tenant, const Settings& running,
+                                     const std::map<std::string, std::uint16_t>& open_mtus);
 
 /// Settings in the files' own syntax, every key with its value in force ("show config").
 std::string to_config_text(const Settings& settings);

@@ -46,7 +46,7 @@ constexpr auto main_forms = joined(std::to_array<KeyForm>({
                                        {"ipsec.offload"},
                                        {"ipsec.state_file"},
                                        {"ipsec.new_state_file"},
-                                       {"ipsec.keys_to_file"},
+                                       {"ipsec.trace"},
                                        {"ipsec.rekey_grace"},
                                        {"shell.socket"},
                                        {"limits.tenants"},
@@ -116,6 +116,7 @@ class MainParser {
     void parse_next_hop(const Entry& entry);
     void parse_workers();
     void parse_ipsec();
+    void parse_trace();
     void parse_shell();
     void parse_limits();
     void parse_tenants();
@@ -389,8 +390,23 @@ void MainParser::parse_ipsec() {
     if (const Entry* entry = keys_.find("ipsec.state_file"))
         if (auto path = values_.path(*entry)) ipsec.state_file = std::move(*path);
     values_.take_flag("ipsec.new_state_file", ipsec.new_state_file);
-    values_.take_path("ipsec.keys_to_file", ipsec.keys_to_file, "none");
+    parse_trace();
     values_.take_duration("ipsec.rekey_grace", {0, 3600, "seconds"}, ipsec.rekey_grace);
+}
+
+void MainParser::parse_trace() {
+    const Entry* const entry = keys_.find("ipsec.trace");
+    if (entry == nullptr || entry->value == "none") return;
+    constexpr std::string_view word = "keys-to-file";
+    const auto words = words_of(entry->value);
+    if (words.size() < 2 || words[0] != word)
+        return keys_.complain(*entry, in_quotes(entry->value) + " is no trace",
+                              "none, or keys-to-file PATH");
+    // The rest as it stands: a path may have blanks in it.
+    const std::string_view value = entry->value;
+    Entry path = *entry;
+    path.value = value.substr(static_cast<std::size_t>(words[1].data() - value.data()));
+    if (auto file = values_.path(path)) settings_.ipsec.keys_to_file = std::move(*file);
 }
 
 void MainParser::parse_shell() {

@@ -5,7 +5,9 @@
 #include "ipsec/key_file.h"
 
 #include <algorithm>
+#include <optional>
 #include <string>
+#include <utility>
 
 #include <spdlog/fmt/fmt.h>
 
@@ -38,8 +40,11 @@ class SaParser {
     void parse_remote_vtep();
     void parse_spi();
     void parse_algorithm();
+    void complain_of_algorithm(const Entry& entry, ipsec::NamedAlgorithm named);
     void parse_key();
     void parse_inline_key(const Entry& entry);
+    void check_inline_key();
+    [[nodiscard]] std::optional<std::size_t> key_octets(const Entry& algorithm) const;
     void parse_replay_window();
     void parse_lifetime(std::string_view unit, const Range& range, std::uint64_t& hard,
                         std::uint64_t& soft);
@@ -50,6 +55,8 @@ class SaParser {
     const NamedGroup& group_;
     std::string front_;
     bool algorithm_known_ = true;
+    /// Null where the key is in a file of its own.
+    const Entry* inline_key_ = nullptr;
 };
 
 const Entry* SaParser::require(std::string_view last, std::string_view right) {
@@ -65,8 +72,9 @@ void SaParser::parse() {
     parse_direction();
     parse_remote_vtep();
     parse_spi();
-    parse_algorithm();
-    parse_key(); // is of the algorithm's size
+    parse_key();
+    parse_algorithm();  // may need the key's size
+    check_inline_key(); // is of the algorithm's size
     constexpr auto modes = std::to_array<std::pair<std::string_view, ipsec::Mode>>(
         {{"transport", ipsec::Mode::transport}, {"tunnel", ipsec::Mode::tunnel}});
     values_.take_choice(key("mode"), modes, sa.mode);
@@ -113,18 +121,47 @@ void SaParser::parse_algorithm() {
     const Entry* const entry = keys_.find(key("algorithm"));
     if (entry == nullptr) return;
     auto named = ipsec::find_algorithm(entry->value);
-    if (named.algorithm) {
-        sa.algorithm = *named.algorithm;
-        return;
+    if (named.needs_key) {
+        const auto octets = key_octets(*entry);
+        algorithm_known_ = octets.has_value();
+        if (!algorithm_known_) return;
+        named = ipsec::find_algorithm(entry->value, *octets);
     }
+    if (named.algorithm)
+        sa.algorithm = *named.algorithm;
+    else
+        complain_of_algorithm(*entry, std::move(named));
+}
+
+void SaParser::complain_of_algorithm(const Entry& entry, ipsec::NamedAlgorithm named) {
     algorithm_known_ = false;
+    if (named.needs_key)
+        return keys_.complain(entry, std::move(named.complaint), "a key of that length");
     std::vector<std::string> names;
     for (const ipsec::AlgorithmInfo& suite : ipsec::algorithms())
         names.emplace_back(suite.name);
-    const std::string near = nearest(entry->value, names);
-    keys_.complain(*entry, std::move(named.complaint),
+    const std::string near = nearest(entry.value, names);
+    keys_.complain(entry, std::move(named.complaint),
                    near.empty() ? "one of " + ipsec::algorithm_names()
                                 : fmt::format("did you mean {}?", near));
+}
+
+/// @return absent where there is no key to ask, which is complained of
+std::optional<std::size_t> SaParser::key_octets(const Entry& algorithm) const {
+    if (inline_key_ != nullptr) {
+        const ipsec::ParsedKey parsed = ipsec::parse_key(inline_key_->secret);
+        if (parsed.fault != ipsec::KeyFault::none) return std::nullopt;
+        return parsed.key.size();
+    }
+    if (sa.key_file.empty()) return std::nullopt;
+    const auto read = ipsec::read_key_file(sa.key_file, {});
+    if (read) return read->size();
+    keys_.complain(*keys_.find(key("key_file")),
+                   fmt::format("{}; its length tells which {} is meant", read.error().message(),
+                               algorithm.value),
+                   "a key file that can be read, or another name of the algorithm: "
+                       + ipsec::algorithm_names());
+    return std::nullopt;
 }
 
 void SaParser::parse_key() {
@@ -140,9 +177,15 @@ void SaParser::parse_inline_key(const Entry& entry) {
     lines.key = entry.line;
     sa.key_file = keys_.file();
     sa.key_inline = true;
+    inline_key_ = &entry;
     if (const Entry* const file = keys_.find(key("key_file")))
         keys_.complain(*file, fmt::format("a key file beside a key at line {}", entry.line),
                        "one of the two");
+}
+
+void SaParser::check_inline_key() {
+    if (inline_key_ == nullptr) return;
+    const Entry& entry = *inline_key_;
     if (const Error* const exposure = keys_.exposure())
         keys_.complain(entry, "a key in this file, which " + exposure->what, exposure->remedy);
     // Here for its complaints only; the one that is used is read when the SA comes up.

@@ -66,6 +66,7 @@ class TenantParser {
 
   private:
     const Entry* require(std::string_view key, std::string_view right);
+    [[nodiscard]] unsigned line_of(std::string_view key) const;
     void parse_identity();
     void parse_local_vtep();
     void parse_policy();
@@ -108,6 +109,11 @@ const Entry* TenantParser::require(std::string_view key, std::string_view right)
     const Entry* entry = keys_.find(key);
     if (entry == nullptr) keys_.complain(0, key, "missing", std::string(right));
     return entry;
+}
+
+unsigned TenantParser::line_of(std::string_view key) const {
+    const Entry* const entry = keys_.find(key);
+    return entry == nullptr ? 0 : entry->line;
 }
 
 void TenantParser::parse_identity() {
@@ -162,6 +168,7 @@ void TenantParser::parse_mtu() {
     tenant_.mtu = std::min(usual_mtu, largest);
     const Entry* entry = keys_.find("mtu");
     if (entry == nullptr) return;
+    lines_.mtu = entry->line;
     std::string unit = "octets";
     if (underlay_mtu_)
         unit = fmt::format("underlay.mtu {} less {} of VXLAN over {}", *underlay_mtu_,
@@ -172,6 +179,8 @@ void TenantParser::parse_mtu() {
 }
 
 void TenantParser::parse_policy() {
+    lines_.udp_port = line_of("udp_port");
+    lines_.protection = line_of("protection");
     values_.take_number("udp_port", {1, 65535}, tenant_.udp_port);
     values_.take_flag("learning", tenant_.learning);
     values_.take_flag("flooding", tenant_.flooding);

@@ -26,6 +26,9 @@ struct TenantLines {
     unsigned name = 0;
     unsigned vni = 0;
     unsigned local_vtep = 0;
+    unsigned udp_port = 0;
+    unsigned protection = 0;
+    unsigned mtu = 0;
     /// Beside TenantSettings::remote_vteps.
     std::vector<unsigned> remote_vteps;
     /// Beside TenantSettings::vm_ports.

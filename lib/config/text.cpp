@@ -121,10 +121,12 @@ std::string limits_text(const LimitSettings& limits) {
 
 std::string ipsec_text(const IpsecSettings& ipsec) {
     return fmt::format("[ipsec]\noffload = {}\nstate_file = {}\nnew_state_file = {}\n"
-                       "keys_to_file = {}\nrekey_grace = {}\n\n",
+                       "trace = {}\nrekey_grace = {}\n\n",
                        ipsec.offload ? ipsec::to_string(*ipsec.offload) : "auto",
                        ipsec.state_file.native(), on_or_off(ipsec.new_state_file),
-                       path_or(ipsec.keys_to_file, "none"), ipsec.rekey_grace.count());
+                       ipsec.keys_to_file.empty() ? "none"
+                                                  : "keys-to-file " + ipsec.keys_to_file.native(),
+                       ipsec.rekey_grace.count());
 }
 
 std::string lifetimes_text(std::string_view front, const ipsec::LifetimeLimits& limits) {

@@ -13,13 +13,6 @@
 namespace sallyport::control {
 namespace {
 
-Error complaints_error(const std::vector<config::Complaint>& complaints) {
-    Error error;
-    for (const auto& complaint : complaints)
-        error.what += (error.what.empty() ? "" : "\n") + complaint.message();
-    return error;
-}
-
 std::string list_or_none(const std::vector<std::string>& names) {
     return names.empty() ? "there is none" : fmt::format("there is {}", fmt::join(names, ", "));
 }
@@ -60,7 +53,7 @@ Expected<void> RunningController::add_tenant(const std::filesystem::path& file) 
     // A file of many entries takes long to read, and links do not touch the settings.
     config::Loaded<config::TenantSettings> loaded;
     loop_.run_aside([&] { loaded = config::load_tenant(file, settings_); });
-    if (!loaded) return tl::unexpected(complaints_error(loaded.error()));
+    if (!loaded) return tl::unexpected(config::complaints_error(loaded.error()));
     // Sightings that wait for removed tenants must not count for one that gets their ids.
     learning_->drain();
     if (auto added = bring_in(*loaded); !added) return added;
@@ -89,7 +82,7 @@ Expected<void> RunningController::rekey(const std::string& tenant) {
     config::Settings others = settings_;
     std::erase_if(others.tenants, [&](const auto& other) { return other.name == tenant; });
     auto loaded = config::load_tenant(running->file, others);
-    if (!loaded) return tl::unexpected(complaints_error(loaded.error()));
+    if (!loaded) return tl::unexpected(config::complaints_error(loaded.error()));
     if (auto same = same_tunnels(*running, *loaded); !same) return same;
     if (auto done = protection_->rekey(*loaded); !done) return done;
     running->sas = std::move(loaded->sas);

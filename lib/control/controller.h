@@ -13,6 +13,7 @@
 #include "failover/bfd_link.h"
 #include "failover/failover_record.h"
 #include "failover/state_machine.h"
+#include "overlay/forwarding_state.h"
 #include "overlay/row.h"
 
 #include <algorithm>
@@ -277,6 +278,19 @@ struct ExplainReport {
     std::string software_drop{};
 };
 
+/// What a reload changed of a tenant.
+struct TenantReload {
+    using Difference = overlay::ForwardingState::Difference;
+    std::string tenant{};
+    /// Keys in front of the file's sections: "mtu", "learning", ...
+    std::vector<std::string> settings{};
+    Difference remote_vteps{};
+    Difference vm_ports{};
+    Difference fdb{};
+    /// None is changed: it is removed, and another added.
+    Difference sas{};
+};
+
 class Controller {
   public:
     /// Opens ports, installs all rows, starts the workers. EAL must be up. What was done is undone
@@ -293,6 +307,9 @@ class Controller {
     // Commands. Names are as in the files; an unknown name is an Error that lists what there is.
     virtual Expected<void> add_tenant(const std::filesystem::path& file) = 0;
     virtual Expected<void> remove_tenant(const std::string& name) = 0;
+    /// Reads the tenant's file again, or every tenant's where @p tenant is empty, and changes what
+    /// differs, in the order in which they run. A file that is wrong changes nothing of any.
+    virtual Expected<std::vector<TenantReload>> reload_tenants(const std::string& tenant) = 0;
     /// Reads the tenant's file again and replaces its SAs, make before break; on failure all stay.
     virtual Expected<void> rekey(const std::string& tenant) = 0;
     virtual Expected<void> add_fdb(const std::string& tenant, const config::FdbSettings& entry) = 0;

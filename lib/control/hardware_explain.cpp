@@ -88,7 +88,8 @@ Expected<ExplainReport> HardwareView::explain(const std::string& name,
     if (const auto* const vm_port = state_.find_vm_port(name))
         walk = walk_from_vm(scene, *vm_port, packet);
     for (const overlay::UplinkIndex index : overlay::all_uplinks)
-        if (ports_.uplink(index).port().id() == (*port)->id())
+        if (const AttachedPort* const uplink = ports_.uplink(index);
+            uplink != nullptr && uplink->port().id() == (*port)->id())
             walk = walk_from_uplink(scene, index, packet);
     report.software = std::move(walk.steps);
     if (walk.drop) report.software_drop = datapath::name(*walk.drop);

@@ -247,6 +247,20 @@ void PortSet::close_vm_port(const std::string& name) {
     vm_ports_.erase(name);
 }
 
+void PortSet::change_vm_port(const config::VmPortSettings& settings) {
+    const auto found = vm_ports_.find(settings.name);
+    if (found == vm_ports_.end()) return;
+    found->second.allowed_macs = settings.macs;
+    found->second.rate_limit = settings.rate_limit;
+}
+
+std::map<std::string, std::uint16_t> PortSet::open_mtus(const std::string& tenant) const {
+    std::map<std::string, std::uint16_t> mtus;
+    for (const auto& [name, attached] : vm_ports_)
+        if (attached.tenant == tenant) mtus.emplace(name, attached.port().settings().mtu);
+    return mtus;
+}
+
 const AttachedPort* PortSet::uplink(overlay::UplinkIndex index) const {
     return uplinks_[index].get();
 }

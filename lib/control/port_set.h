@@ -76,7 +76,10 @@ class PortSet final : public VmPorts {
                                 const config::VmPortSettings& settings,
                                 overlay::VmPortId id) override;
     void close_vm_port(const std::string& name) override;
+    void change_vm_port(const config::VmPortSettings& settings) override;
     void close_vm_ports() { vm_ports_.clear(); }
+    /// For which a tenant's vm ports were opened, octets, by their names.
+    [[nodiscard]] std::map<std::string, std::uint16_t> open_mtus(const std::string& tenant) const;
     /// Tells the card's path, which has just been made, of the uplinks.
     Expected<void> attach_uplinks_to_hardware();
 

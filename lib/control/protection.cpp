@@ -102,9 +102,9 @@ Expected<void> Protection::refuse_used(const std::string& tenant, const config::
     return {};
 }
 
-Expected<std::shared_ptr<Protection::Sa>> Protection::make(const config::TenantSettings& tenant,
-                                                           const config::SaSettings& settings,
-                                                           KeyOfSa key, std::uint16_t worker) {
+Protection::Draft Protection::draft(const config::TenantSettings& tenant,
+                                    const config::SaSettings& settings, KeyOfSa key,
+                                    std::uint16_t worker) {
     ipsec::SaSettings wanted;
     wanted.name = tenant.name + "/" + settings.name;
     wanted.spi = settings.spi;
@@ -122,30 +122,41 @@ Expected<std::shared_ptr<Protection::Sa>> Protection::make(const config::TenantS
     wanted.hard = settings.hard;
     auto sa = std::make_shared<Sa>(Sa{.settings = settings, .key_name = key.name});
     sa->worker = worker;
-    return install(std::move(sa), std::move(wanted));
+    return {std::move(sa), std::move(wanted)};
 }
 
-Expected<std::shared_ptr<Protection::Sa>> Protection::install(std::shared_ptr<Sa> sa,
-                                                              ipsec::SaSettings settings) {
+Expected<void> Protection::reserve_numbers(std::span<Draft> drafts) {
+    std::vector<ipsec::SaSettings*> settings;
+    Sas outbound;
+    for (Draft& draft : drafts) {
+        if (!draft.sa->is_outbound()) continue;
+        settings.push_back(&draft.settings);
+        outbound.push_back(draft.sa);
+    }
+    const auto reservations = numbers_->start(settings);
+    if (!reservations) return tl::unexpected(reservations.error());
+    for (std::size_t i = 0; i < outbound.size(); ++i)
+        outbound[i]->reservation = (*reservations)[i];
+    return {};
+}
+
+Expected<void> Protection::install(std::vector<Draft> drafts) {
     if (wireshark_)
-        if (auto added = wireshark_->add(settings); !added) return tl::unexpected(added.error());
-    if (sa->is_outbound()) {
-        auto reservation = numbers_->start(settings);
-        if (!reservation) return tl::unexpected(reservation.error());
-        sa->reservation = *reservation;
+        for (const Draft& draft : drafts)
+            if (auto added = wireshark_->add(draft.settings); !added) return added;
+    if (auto reserved = reserve_numbers(drafts); !reserved) return reserved;
+    for (Draft& draft : drafts) {
+        ipsec::EngineEnvironment environment{
+            .devices = devices_.get(), .uplinks = {}, .worker = draft.sa->worker};
+        for (const auto& uplink : uplinks_)
+            environment.uplinks.push_back(uplink.get());
+        auto installed =
+            ipsec::install_sa(std::move(draft.settings), settings_.offload, environment);
+        if (!installed) return tl::unexpected(installed.error());
+        draft.sa->session = std::move(installed->session);
+        draft.sa->choice = std::move(installed->choice);
     }
-    ipsec::EngineEnvironment environment{
-        .devices = devices_.get(), .uplinks = {}, .worker = sa->worker};
-    for (const auto& uplink : uplinks_)
-        environment.uplinks.push_back(uplink.get());
-    auto installed = ipsec::install_sa(std::move(settings), settings_.offload, environment);
-    if (!installed) {
-        discard(*sa);
-        return tl::unexpected(installed.error());
-    }
-    sa->session = std::move(installed->session);
-    sa->choice = std::move(installed->choice);
-    return sa;
+    return {};
 }
 
 void Protection::discard(Sa& sa) {
@@ -167,6 +178,7 @@ Expected<void> Protection::add(const config::TenantSettings& tenant) {
     const auto bring_up = [&]() -> Expected<void> {
         if (auto opened = open(); !opened) return opened;
         std::map<net::IpAddress, std::uint16_t> outbound;
+        std::vector<Draft> drafts;
         for (const config::SaSettings& settings : tenant.sas) {
             auto key = read_key(tenant.name, settings);
             if (!key) return tl::unexpected(key.error());
@@ -177,10 +189,10 @@ Expected<void> Protection::add(const config::TenantSettings& tenant) {
                 is_outbound
                     ? static_cast<std::uint16_t>(outbound[settings.remote_vtep]++ % workers_)
                     : next_inbound_worker();
-            auto sa = make(tenant, settings, std::move(*key), worker);
-            if (!sa) return tl::unexpected(sa.error());
-            made.push_back(std::move(*sa));
+            drafts.push_back(draft(tenant, settings, std::move(*key), worker));
+            made.push_back(drafts.back().sa);
         }
+        if (auto installed = install(std::move(drafts)); !installed) return installed;
         return give(tenant.name, made);
     };
     if (auto up = bring_up(); !up) {
@@ -204,9 +216,10 @@ Expected<void> Protection::give_inbound(const std::string& tenant, const Sa& sa)
     const auto* const vtep = state_.find_vtep(sa.settings.remote_vtep);
     if (entry == nullptr || vtep == nullptr)
         return failure("there is no row for it", sa_place(tenant, sa.settings.name));
-    if (auto given = path_.add_inbound_sa(entry->row.id, vtep->id, sa.session, sa.worker); !given)
-        return given;
-    return {};
+    // Only a lookaside device's queue pair is one worker's from the start.
+    std::optional<std::uint16_t> worker;
+    if (sa.choice.engine == ipsec::Engine::lookaside) worker = sa.worker;
+    return path_.add_inbound_sa(entry->row.id, vtep->id, sa.session, worker);
 }
 
 Expected<void> Protection::give_outbound(const std::string& tenant, const net::IpAddress& address,

@@ -24,6 +24,40 @@
 
 namespace sallyport::control {
 
+class Protection;
+
+/// What a rekey came to.
+struct SaDifference {
+    std::size_t made = 0;
+    std::size_t kept = 0;
+    /// Gone, or retiring.
+    std::size_t left = 0;
+};
+
+/// A rekey under way; see Protection::prepare(). Until finish() was called its end undoes it.
+class Rekeying {
+  public:
+    Rekeying(Rekeying&&) noexcept;
+    Rekeying& operator=(Rekeying&&) = delete;
+    ~Rekeying();
+
+    /// The workers take the new inbound SAs, then send by the new outbound ones. On failure they
+    /// are as before. The rows of all vteps, old and new, are there.
+    Expected<void> switch_over();
+    /// Old outbound SAs go, old inbound ones retire: at once where their vtep is no longer the
+    /// tenant's.
+    SaDifference finish();
+
+  private:
+    friend class Protection;
+    struct Plan;
+    Rekeying(Protection& protection, const config::TenantSettings& tenant);
+
+    Protection* protection_;
+    const config::TenantSettings& tenant_;
+    std::unique_ptr<Plan> plan_;
+};
+
 /// Owned by the control thread; every call comes from there, and may wait for the disk. Crypto
 /// devices and the state file are opened with the first SA.
 class Protection {
@@ -54,6 +88,10 @@ class Protection {
     /// taken at once, then outbound ones are switched, then old inbound ones go after the grace
     /// time. SAs with the same settings and key stay as they are. On failure all stay.
     Expected<void> rekey(const config::TenantSettings& tenant);
+    /// The same in steps, for changes that have more to them: the new SAs are made, and no worker
+    /// has them yet.
+    /// @param tenant must outlive what is returned
+    Expected<Rekeying> prepare(const config::TenantSettings& tenant);
 
     [[nodiscard]] IpsecReport report() const;
 
@@ -82,7 +120,8 @@ class Protection {
         ipsec::Secret key;
         ipsec::Sha256 name{};
     };
-    struct RekeyPlan;
+    friend class Rekeying;
+    using RekeyPlan = Rekeying::Plan;
 
     Expected<void> open();
     Expected<KeyOfSa> read_key(const std::string& tenant, const config::SaSettings& sa) const;
@@ -90,12 +129,18 @@ class Protection {
     /// tenant, or of @p others.
     Expected<void> refuse_used(const std::string& tenant, const config::SaSettings& sa,
                                const ipsec::Sha256& key_name, const Sas& others) const;
-    /// Makes the session; the path does not have it yet.
-    Expected<std::shared_ptr<Sa>> make(const config::TenantSettings& tenant,
-                                       const config::SaSettings& settings, KeyOfSa key,
-                                       std::uint16_t worker);
-    Expected<std::shared_ptr<Sa>> install(std::shared_ptr<Sa> sa, ipsec::SaSettings settings);
-    /// In turn.
+    /// An SA that is to be, and what its session is made of.
+    struct Draft {
+        std::shared_ptr<Sa> sa;
+        ipsec::SaSettings settings;
+    };
+    static Draft draft(const config::TenantSettings& tenant, const config::SaSettings& settings,
+                       KeyOfSa key, std::uint16_t worker);
+    /// Makes the sessions; the path does not have them yet. After a failure all are to be
+    /// discarded.
+    Expected<void> install(std::vector<Draft> drafts);
+    Expected<void> reserve_numbers(std::span<Draft> drafts);
+    /// In turn; of engines that must know it before the first packet tells.
     std::uint16_t next_inbound_worker();
     void discard(Sa& sa);
 
@@ -105,9 +150,12 @@ class Protection {
                                  const Sas& sas);
     void take(const std::string& tenant, const Sas& sas);
 
-    Expected<RekeyPlan> plan(const config::TenantSettings& tenant);
+    Expected<void> plan(const config::TenantSettings& tenant, RekeyPlan& plan);
     Expected<void> make_new(const config::TenantSettings& tenant, RekeyPlan& plan);
-    Expected<void> switch_over(const config::TenantSettings& tenant, const RekeyPlan& plan);
+    Expected<void> switch_over(const config::TenantSettings& tenant, RekeyPlan& plan);
+    void switch_back(const config::TenantSettings& tenant, RekeyPlan& plan);
+    SaDifference finish(const config::TenantSettings& tenant, RekeyPlan& plan);
+    void abandon(const config::TenantSettings& tenant, RekeyPlan& plan);
     void retire(const std::string& tenant, const std::shared_ptr<Sa>& sa);
     void expire(const std::string& tenant, const std::shared_ptr<Sa>& sa);
 

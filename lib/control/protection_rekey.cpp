@@ -22,19 +22,41 @@ bool is_same(config::SaSettings left, const config::SaSettings& right) {
 
 } // namespace
 
-struct Protection::RekeyPlan {
+struct Rekeying::Plan {
     /// All of the file, in its order; null where a new one is still to be made.
-    Sas wanted;
-    std::vector<KeyOfSa> keys;
+    Protection::Sas wanted;
+    std::vector<Protection::KeyOfSa> keys;
     /// Made for this.
-    Sas made;
+    Protection::Sas made;
     /// No longer in the file.
-    Sas leaving;
+    Protection::Sas leaving;
+    // What the path has of it.
+    Protection::Sas given;
+    std::set<net::IpAddress> switched;
 };
 
-Expected<Protection::RekeyPlan> Protection::plan(const config::TenantSettings& tenant) {
-    RekeyPlan plan;
-    Sas old = tenants_[tenant.name];
+Rekeying::Rekeying(Protection& protection, const config::TenantSettings& tenant)
+    : protection_(&protection), tenant_(tenant), plan_(std::make_unique<Plan>()) {}
+
+Rekeying::Rekeying(Rekeying&&) noexcept = default;
+
+Rekeying::~Rekeying() {
+    if (plan_ != nullptr) protection_->abandon(tenant_, *plan_);
+}
+
+Expected<void> Rekeying::switch_over() {
+    return protection_->switch_over(tenant_, *plan_);
+}
+
+SaDifference Rekeying::finish() {
+    const SaDifference difference = protection_->finish(tenant_, *plan_);
+    plan_.reset();
+    return difference;
+}
+
+Expected<void> Protection::plan(const config::TenantSettings& tenant, RekeyPlan& plan) {
+    const auto running = tenants_.find(tenant.name);
+    Sas old = running == tenants_.end() ? Sas() : running->second;
     for (const config::SaSettings& settings : tenant.sas) {
         auto key = read_key(tenant.name, settings);
         if (!key) return tl::unexpected(key.error());
@@ -46,11 +68,12 @@ Expected<Protection::RekeyPlan> Protection::plan(const config::TenantSettings& t
         if (same != old.end()) old.erase(same);
     }
     plan.leaving = std::move(old);
-    return plan;
+    return {};
 }
 
 Expected<void> Protection::make_new(const config::TenantSettings& tenant, RekeyPlan& plan) {
     std::map<net::IpAddress, std::uint16_t> outbound;
+    std::vector<Draft> drafts;
     for (std::size_t i = 0; i < tenant.sas.size(); ++i) {
         const config::SaSettings& settings = tenant.sas[i];
         const bool is_outbound = settings.direction == ipsec::Direction::outbound;
@@ -69,77 +92,95 @@ Expected<void> Protection::make_new(const config::TenantSettings& tenant, RekeyP
         }
         if (auto fresh = refuse_used(tenant.name, settings, plan.keys[i].name, plan.made); !fresh)
             return fresh;
-        auto sa = make(tenant, settings, std::move(plan.keys[i]), worker);
-        if (!sa) return tl::unexpected(sa.error());
-        plan.made.push_back(*sa);
-        plan.wanted[i] = std::move(*sa);
+        drafts.push_back(draft(tenant, settings, std::move(plan.keys[i]), worker));
+        plan.wanted[i] = drafts.back().sa;
+        plan.made.push_back(plan.wanted[i]);
     }
-    return {};
+    return install(std::move(drafts));
 }
 
-Expected<void> Protection::switch_over(const config::TenantSettings& tenant,
-                                       const RekeyPlan& plan) {
-    Sas given;
-    std::set<net::IpAddress> switched;
-    const auto back = [&] {
-        for (const auto& sa : given)
-            path_.remove_inbound_sa(sa->settings.spi);
-        Sas before = tenants_[tenant.name];
-        for (const net::IpAddress& vtep : switched)
-            if (auto undone = give_outbound(tenant.name, vtep, before); !undone)
-                spdlog::error("tenant {}: not undone: {}", tenant.name, undone.error().message());
+Expected<void> Protection::switch_over(const config::TenantSettings& tenant, RekeyPlan& plan) {
+    const auto switch_all = [&]() -> Expected<void> {
+        for (const auto& sa : plan.made) {
+            if (sa->is_outbound()) continue;
+            if (auto done = give_inbound(tenant.name, *sa); !done) return done;
+            plan.given.push_back(sa);
+        }
+        std::set<net::IpAddress> vteps;
+        for (const Sas* const sas : {&plan.wanted, &plan.leaving})
+            for (const auto& sa : *sas)
+                if (sa->is_outbound()) vteps.insert(sa->settings.remote_vtep);
+        for (const net::IpAddress& vtep : vteps) {
+            if (auto done = give_outbound(tenant.name, vtep, plan.wanted); !done) return done;
+            plan.switched.insert(vtep);
+        }
+        return {};
     };
-    for (const auto& sa : plan.made) {
-        if (sa->is_outbound()) continue;
-        if (auto done = give_inbound(tenant.name, *sa); !done) {
-            back();
-            return done;
-        }
-        given.push_back(sa);
-    }
-    std::set<net::IpAddress> vteps;
-    for (const Sas* const sas : {&plan.wanted, &plan.leaving})
-        for (const auto& sa : *sas)
-            if (sa->is_outbound()) vteps.insert(sa->settings.remote_vtep);
-    for (const net::IpAddress& vtep : vteps) {
-        if (auto done = give_outbound(tenant.name, vtep, plan.wanted); !done) {
-            back();
-            return done;
-        }
-        switched.insert(vtep);
-    }
-    return {};
+    auto switched = switch_all();
+    if (!switched) switch_back(tenant, plan);
+    return switched;
+}
+
+void Protection::switch_back(const config::TenantSettings& tenant, RekeyPlan& plan) {
+    for (const auto& sa : std::exchange(plan.given, {}))
+        path_.remove_inbound_sa(sa->settings.spi);
+    const auto running = tenants_.find(tenant.name);
+    const Sas before = running == tenants_.end() ? Sas() : running->second;
+    for (const net::IpAddress& vtep : std::exchange(plan.switched, {}))
+        if (auto undone = give_outbound(tenant.name, vtep, before); !undone)
+            spdlog::error("tenant {}: not undone: {}", tenant.name, undone.error().message());
+}
+
+void Protection::abandon(const config::TenantSettings& tenant, RekeyPlan& plan) {
+    switch_back(tenant, plan);
+    for (const auto& sa : plan.made)
+        discard(*sa);
+}
+
+Expected<Rekeying> Protection::prepare(const config::TenantSettings& tenant) {
+    if (!tenant.sas.empty())
+        if (auto opened = open(); !opened) return tl::unexpected(opened.error());
+    Rekeying rekeying(*this, tenant);
+    if (auto planned = plan(tenant, *rekeying.plan_); !planned)
+        return tl::unexpected(planned.error());
+    if (auto made = make_new(tenant, *rekeying.plan_); !made) return tl::unexpected(made.error());
+    return rekeying;
 }
 
 Expected<void> Protection::rekey(const config::TenantSettings& tenant) {
-    if (!tenant.sas.empty())
-        if (auto opened = open(); !opened) return opened;
-    auto plan = this->plan(tenant);
-    if (!plan) return tl::unexpected(plan.error());
-    auto done = make_new(tenant, *plan);
-    if (done) done = switch_over(tenant, *plan);
-    if (!done) {
-        for (const auto& sa : plan->made)
-            discard(*sa);
-        return done;
-    }
-    for (std::size_t i = 0; i < plan->wanted.size(); ++i) {
-        Sa& sa = *plan->wanted[i];
+    auto rekeying = prepare(tenant);
+    if (!rekeying) return tl::unexpected(rekeying.error());
+    if (auto switched = rekeying->switch_over(); !switched) return switched;
+    rekeying->finish();
+    return {};
+}
+
+SaDifference Protection::finish(const config::TenantSettings& tenant, RekeyPlan& plan) {
+    for (std::size_t i = 0; i < plan.wanted.size(); ++i) {
+        Sa& sa = *plan.wanted[i];
         sa.settings = tenant.sas[i];
         // It is in the file again.
         if (sa.is_retiring()) loop_.cancel(std::exchange(sa.expiry, 0));
     }
-    tenants_[tenant.name] = plan->wanted;
-    for (const auto& sa : plan->leaving) {
-        if (sa->is_outbound())
-            discard(*sa);
-        else
+    tenants_[tenant.name] = plan.wanted;
+    for (const auto& sa : plan.leaving) {
+        const auto& vteps = tenant.remote_vteps;
+        const bool vtep_stays =
+            std::find(vteps.begin(), vteps.end(), sa->settings.remote_vtep) != vteps.end();
+        if (!sa->is_outbound() && vtep_stays) {
             retire(tenant.name, sa);
+            continue;
+        }
+        if (!sa->is_outbound()) path_.remove_inbound_sa(sa->settings.spi);
+        discard(*sa);
     }
+    if (tenants_[tenant.name].empty()) tenants_.erase(tenant.name);
+    const SaDifference difference{plan.made.size(), plan.wanted.size() - plan.made.size(),
+                                  plan.leaving.size()};
     spdlog::info("tenant {}: rekeyed, {} SAs new, {} as they were, {} gone or going", tenant.name,
-                 plan->made.size(), plan->wanted.size() - plan->made.size(), plan->leaving.size());
+                 difference.made, difference.kept, difference.left);
     watch();
-    return {};
+    return difference;
 }
 
 void Protection::retire(const std::string& tenant, const std::shared_ptr<Sa>& sa) {

@@ -41,6 +41,7 @@ class RunningController final : public Controller {
 
     Expected<void> add_tenant(const std::filesystem::path& file) override;
     Expected<void> remove_tenant(const std::string& name) override;
+    Expected<std::vector<TenantReload>> reload_tenants(const std::string& tenant) override;
     Expected<void> rekey(const std::string& tenant) override;
     Expected<void> add_fdb(const std::string& tenant, const config::FdbSettings& entry) override;
     Expected<void> remove_fdb(const std::string& tenant, const net::MacAddress& mac) override;
@@ -104,6 +105,10 @@ class RunningController final : public Controller {
     [[nodiscard]] HardwareView hardware() const {
         return {settings_, *state_, *ports_, nic_.get()};
     }
+    /// @return the files' settings, in the order in which the tenants run
+    [[nodiscard]] Expected<std::vector<config::TenantSettings>>
+    load_again(const std::string& tenant) const;
+    Expected<TenantReload> reload(config::TenantSettings& running, config::TenantSettings wanted);
     config::TenantSettings* find_tenant_settings(const std::string& name);
     [[nodiscard]] Error unknown_tenant(const std::string& name) const;
     [[nodiscard]] std::vector<std::string> tenant_names() const;

@@ -2,14 +2,21 @@
 #include "control/tenants.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
 namespace sallyport::control {
-
 namespace {
+
+const config::VmPortSettings* find_vm_port(const config::TenantSettings& tenant,
+                                           const std::string& name) {
+    const auto found = std::find_if(tenant.vm_ports.begin(), tenant.vm_ports.end(),
+                                    [&](const auto& port) { return port.name == name; });
+    return found == tenant.vm_ports.end() ? nullptr : &*found;
+}
 
 std::vector<overlay::FdbSpec> fdb_specs(std::span<const config::FdbSettings> entries) {
     std::vector<overlay::FdbSpec> specs;
@@ -59,7 +66,7 @@ Tenants::Tenants(overlay::ForwardingState& state, VmPorts& ports, NextHops& next
 Expected<void> Tenants::add(const config::TenantSettings& tenant) {
     auto added = add_rows(tenant);
     if (!added) return tl::unexpected(added.error());
-    if (auto opened = open_ports(tenant); !opened) {
+    if (auto opened = open_ports(tenant, tenant.vm_ports); !opened) {
         undo_rows(tenant.name);
         return opened;
     }
@@ -94,16 +101,17 @@ void Tenants::undo_rows(const std::string& name) {
         spdlog::error("tenant {}: not undone: {}", name, removed.error().message());
 }
 
-Expected<void> Tenants::open_ports(const config::TenantSettings& tenant) {
-    for (std::size_t i = 0; i < tenant.vm_ports.size(); ++i) {
-        const auto& port = tenant.vm_ports[i];
+Expected<void> Tenants::open_ports(const config::TenantSettings& tenant,
+                                   std::span<const config::VmPortSettings> ports) {
+    for (std::size_t i = 0; i < ports.size(); ++i) {
+        const auto& port = ports[i];
         const auto* row = state_.find_vm_port(port.name);
         auto opened = row != nullptr ? ports_.open_vm_port(tenant, port, row->id)
                                      : failure(fmt::format("vm port {} has no row", port.name),
                                                "tenant " + tenant.name);
         if (opened) continue;
         while (i-- > 0)
-            ports_.close_vm_port(tenant.vm_ports[i].name);
+            ports_.close_vm_port(ports[i].name);
         return opened;
     }
     return {};
@@ -123,6 +131,48 @@ Expected<void> Tenants::remove(const std::string& name) {
     if (local_vtep != local_vteps_.end() && --local_vtep->second == 0)
         local_vteps_.erase(local_vtep);
     return {};
+}
+
+Expected<void> Tenants::widen(const config::TenantSettings& running,
+                              const config::TenantSettings& wanted) {
+    auto new_vteps = state_.widen_tenant(to_spec(wanted));
+    if (!new_vteps) return tl::unexpected(new_vteps.error());
+    next_hops_.watch(*new_vteps);
+    std::vector<config::VmPortSettings> new_ports;
+    std::copy_if(wanted.vm_ports.begin(), wanted.vm_ports.end(), std::back_inserter(new_ports),
+                 [&](const auto& port) { return find_vm_port(running, port.name) == nullptr; });
+    auto opened = open_ports(wanted, new_ports);
+    if (!opened) narrow(running, wanted);
+    return opened;
+}
+
+void Tenants::narrow(const config::TenantSettings& running, const config::TenantSettings& wanted) {
+    const auto back = state_.change_tenant(to_spec(running));
+    if (!back)
+        return spdlog::error("tenant {}: not undone: {}", wanted.name, back.error().message());
+    let_go(*back);
+}
+
+Expected<overlay::ForwardingState::ChangedTenant>
+Tenants::change(const config::TenantSettings& running, const config::TenantSettings& wanted) {
+    auto changed = state_.change_tenant(to_spec(wanted));
+    if (!changed) return changed;
+    let_go(*changed);
+    for (const auto& port : wanted.vm_ports) {
+        ports_.change_vm_port(port);
+        if (find_vm_port(running, port.name) == nullptr) ++changed->vm_ports.added;
+    }
+    for (const net::IpAddress& vtep : wanted.remote_vteps)
+        if (std::find(running.remote_vteps.begin(), running.remote_vteps.end(), vtep)
+            == running.remote_vteps.end())
+            ++changed->remote_vteps.added;
+    return changed;
+}
+
+void Tenants::let_go(const overlay::ForwardingState::ChangedTenant& changed) {
+    for (const auto& row : changed.gone_vm_ports)
+        ports_.close_vm_port(row.name);
+    next_hops_.unwatch(changed.gone_vteps);
 }
 
 std::vector<net::IpAddress> Tenants::local_vteps() const {

@@ -33,6 +33,8 @@ class VmPorts {
                                         overlay::VmPortId id) = 0;
     /// Harmless for a vm port that is not open.
     virtual void close_vm_port(const std::string& name) = 0;
+    /// Its row changed: what is told of an open vm port is what the settings say.
+    virtual void change_vm_port(const config::VmPortSettings& settings) = 0;
 };
 
 /// Owned by the control thread; every call comes from there.
@@ -51,6 +53,19 @@ class Tenants {
     Expected<void> add(const config::TenantSettings& tenant);
     Expected<void> remove(const std::string& name);
 
+    // A change of a running tenant in two halves. Both take the tenant as it runs and as it is
+    // wanted; its file may differ from the running one as config::reload_tenant() allows.
+
+    /// What is new comes in beside what is there: remote vteps, vm ports. On failure nothing of it
+    /// stays.
+    Expected<void> widen(const config::TenantSettings& running,
+                         const config::TenantSettings& wanted);
+    /// All the rest. On failure what came in stays, until narrow().
+    Expected<overlay::ForwardingState::ChangedTenant> change(const config::TenantSettings& running,
+                                                             const config::TenantSettings& wanted);
+    /// Undoes widen().
+    void narrow(const config::TenantSettings& running, const config::TenantSettings& wanted);
+
     /// Each address once, ascending.
     [[nodiscard]] std::vector<net::IpAddress> local_vteps() const;
 
@@ -58,7 +73,10 @@ class Tenants {
     Expected<overlay::ForwardingState::AddedTenant> add_rows(const config::TenantSettings& tenant);
     /// They went in a moment ago, and nothing refers to them yet.
     void undo_rows(const std::string& name);
-    Expected<void> open_ports(const config::TenantSettings& tenant);
+    /// All of @p ports, or none.
+    Expected<void> open_ports(const config::TenantSettings& tenant,
+                              std::span<const config::VmPortSettings> ports);
+    void let_go(const overlay::ForwardingState::ChangedTenant& changed);
 
     overlay::ForwardingState& state_;
     VmPorts& ports_;

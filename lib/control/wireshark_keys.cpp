@@ -18,7 +18,7 @@ namespace sallyport::control {
 namespace {
 
 std::string place(const std::filesystem::path& path) {
-    return "ipsec.keys_to_file " + path.string();
+    return "ipsec.trace = keys-to-file " + path.string();
 }
 
 /// Text with a key in it, overwritten at its end. It has its room from the start: growing would
@@ -83,9 +83,10 @@ Expected<WiresharkKeys> WiresharkKeys::create(const std::filesystem::path& path)
     base::FileDescriptor file(
         ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
     if (!file) return failure("cannot be made: " + base::errno_text(), place(path));
-    spdlog::warn("ALL IPSEC KEYS ARE WRITTEN TO {} (ipsec.keys_to_file): whoever reads that file "
-                 "reads all protected traffic; for tests only",
-                 path.string());
+    spdlog::warn(
+        "ALL IPSEC KEYS ARE WRITTEN TO {} (ipsec.trace = keys-to-file): whoever reads that file "
+        "reads all protected traffic; for tests only",
+        path.string());
     return WiresharkKeys(std::move(file), path);
 }
 

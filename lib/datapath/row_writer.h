@@ -39,7 +39,8 @@ class RowWriter {
     Expected<void> set_outbound_sas(overlay::TenantId tenant, overlay::VtepId vtep,
                                     std::span<const std::shared_ptr<ipsec::SaSession>> sessions);
     Expected<void> add_inbound_sa(overlay::TenantId tenant, overlay::VtepId vtep,
-                                  std::shared_ptr<ipsec::SaSession> session, std::uint16_t worker);
+                                  std::shared_ptr<ipsec::SaSession> session,
+                                  std::optional<std::uint16_t> worker);
     void remove_inbound_sa(std::uint32_t spi);
 
     /// The remote vtep at the far end of a tunnel; absent: removed meanwhile.

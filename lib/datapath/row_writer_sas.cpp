@@ -52,7 +52,7 @@ RowWriter::set_outbound_sas(overlay::TenantId tenant_id, overlay::VtepId vtep,
 
 Expected<void> RowWriter::add_inbound_sa(overlay::TenantId tenant, overlay::VtepId vtep,
                                          std::shared_ptr<ipsec::SaSession> session,
-                                         std::uint16_t worker) {
+                                         std::optional<std::uint16_t> worker) {
     const auto tunnel = find_tunnel(tenant, vtep);
     if (!tunnel) return tl::unexpected(tunnel.error());
     const ipsec::SaSettings& settings = session->settings();
@@ -60,13 +60,13 @@ Expected<void> RowWriter::add_inbound_sa(overlay::TenantId tenant, overlay::Vtep
     if (inbound_sas_.contains(settings.spi))
         return failure("another SA has its SPI", where, "give each inbound SA an SPI of its own");
     if (free_sa_numbers_.empty()) return failure("too many inbound SAs", where);
-    if (worker >= settings_.worker_lcores.size())
-        return failure("no worker " + std::to_string(worker), where);
+    if (worker && *worker >= settings_.worker_lcores.size())
+        return failure("no worker " + std::to_string(*worker), where);
     const overlay::TenantRow& tenant_row = tenants_.at(tenant).row;
     const overlay::VtepRow& vtep_row = vteps_.at(vtep).row;
     auto view = std::make_unique<InboundSaView>();
-    view->sa.session = session;
-    view->sa.worker = worker;
+    view->session = session;
+    if (worker) view->worker = *worker;
     view->tunnel = *tunnel;
     view->family = vtep_row.address.family;
     if (vtep_row.address.is_ipv4())

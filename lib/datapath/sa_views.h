@@ -6,6 +6,7 @@
 #include "datapath/tunnel_table.h"
 #include "ipsec/session.h"
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -27,15 +28,29 @@ struct SpiKey {
     bool operator==(const SpiKey&) const = default;
 };
 
+inline constexpr std::uint16_t no_worker = 0xffff;
+
 /// By the number that the SPI has in the table.
 struct InboundSaView {
-    WorkerSa sa;
+    std::shared_ptr<ipsec::SaSession> session;
+    /// Index of the one worker that calls the session. Without one the first that receives a packet
+    /// of the SA takes it, for good: a port that spreads by SPI brings it all the others too. A
+    /// forged first packet costs the way from worker to worker, and no more.
+    mutable std::atomic<std::uint16_t> worker{no_worker};
     /// Selectors (RFC 4301 section 4.4.1.1): what comes out must be VXLAN of this tunnel. One of
     /// the keys, by the vtep's family.
     std::uint32_t tunnel = 0;
     net::IpFamily family = net::IpFamily::ipv4;
     TunnelKey4 key4{};
     TunnelKey6 key6{};
+
+    /// Worker @p index has a packet of the SA. @return whose it is
+    [[nodiscard]] std::uint16_t worker_for(std::uint16_t index) const {
+        std::uint16_t owner = worker.load(std::memory_order_acquire);
+        if (owner != no_worker) return owner;
+        return worker.compare_exchange_strong(owner, index, std::memory_order_acq_rel) ? index
+                                                                                       : owner;
+    }
 };
 
 } // namespace sallyport::datapath

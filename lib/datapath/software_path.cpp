@@ -235,7 +235,7 @@ SoftwarePath::set_outbound_sas(overlay::TenantId tenant, overlay::VtepId vtep,
 }
 Expected<void> SoftwarePath::add_inbound_sa(overlay::TenantId tenant, overlay::VtepId vtep,
                                             std::shared_ptr<ipsec::SaSession> session,
-                                            std::uint16_t worker) {
+                                            std::optional<std::uint16_t> worker) {
     return implementation_->rows.add_inbound_sa(tenant, vtep, std::move(session), worker);
 }
 void SoftwarePath::remove_inbound_sa(std::uint32_t spi) {

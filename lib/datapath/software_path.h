@@ -144,9 +144,12 @@ class SoftwarePath final : public overlay::Path {
                                     std::span<const std::shared_ptr<ipsec::SaSession>> sessions);
     /// Takes ESP of the SA's SPI from now on, for VXLAN of that tenant from that vtep and nothing
     /// else. Goes with the tenant's row, or the vtep's place in it.
-    /// @param worker index of the one that calls the session; others hand packets over to it
+    /// @param worker index of the one that calls the session; others hand packets over to it.
+    ///        Absent: whichever receives the first packet, so that there is nothing to hand over
+    ///        where a port spreads by SPI
     Expected<void> add_inbound_sa(overlay::TenantId tenant, overlay::VtepId vtep,
-                                  std::shared_ptr<ipsec::SaSession> session, std::uint16_t worker);
+                                  std::shared_ptr<ipsec::SaSession> session,
+                                  std::optional<std::uint16_t> worker = {});
     /// When it returns, no worker calls the session any more. Unknown SPIs are no failure.
     void remove_inbound_sa(std::uint32_t spi);
 

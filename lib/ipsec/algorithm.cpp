@@ -101,8 +101,10 @@ NamedAlgorithm find_algorithm(std::string_view name, std::size_t key_material) {
         lengths += (lengths.empty() ? "" : " or ") + std::to_string(entry.key_material());
     }
     if (known)
-        return {std::nullopt, "algorithm '" + std::string(name) + "' takes a key of " + lengths
-                                  + " octets, salt included"};
+        return {std::nullopt,
+                "algorithm '" + std::string(name) + "' takes a key of " + lengths
+                    + " octets, salt included",
+                true};
     if (says_null(name))
         return {std::nullopt,
                 "algorithm '" + std::string(name) + "' does not encrypt and is refused"};

@@ -71,6 +71,8 @@ struct NamedAlgorithm {
     std::optional<Algorithm> algorithm;
     /// For an operator, a sentence without a stop; empty where the name is known.
     std::string complaint;
+    /// The name is one of `ip xfrm`'s, and the key's length tells which of ours it means.
+    bool needs_key = false;
 };
 
 /// @param name either name of the table, in any case

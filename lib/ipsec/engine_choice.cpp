@@ -115,11 +115,6 @@ Expected<EngineChoice> try_engines(Offload offload, const SaSettings& settings,
 
 } // namespace
 
-Expected<EngineChoice> choose_engine(Offload offload, const SaSettings& settings,
-                                     const EngineEnvironment& environment) {
-    return try_engines(offload, settings, environment, [](Engine) { return Expected<void>(); });
-}
-
 Expected<InstalledSa> install_sa(SaSettings settings, Offload offload,
                                  const EngineEnvironment& environment) {
     if (auto valid = validate(settings); !valid) return tl::unexpected(valid.error());

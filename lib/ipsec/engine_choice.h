@@ -35,10 +35,6 @@ struct EngineChoice {
     std::vector<std::string> reasons;
 };
 
-/// @param offload absent: the best there is; else that one or a failure that says what is missing
-Expected<EngineChoice> choose_engine(Offload offload, const SaSettings& settings,
-                                     const EngineEnvironment& environment);
-
 struct InstalledSa {
     std::unique_ptr<SaSession> session;
     EngineChoice choice;
@@ -46,6 +42,7 @@ struct InstalledSa {
 
 /// Validates, chooses and installs: what the control thread calls. With `auto`, an engine that
 /// fails at the last moment (a full table of SAs) is one more reason, and the next one is tried.
+/// @param offload absent: the best there is; else that one or a failure that says what is missing
 Expected<InstalledSa> install_sa(SaSettings settings, Offload offload,
                                  const EngineEnvironment& environment);
 

@@ -20,6 +20,7 @@ namespace sallyport::ipsec {
     X(bad_padding,           "bad-padding",           "ICV right, but padding or next header wrong (RFC 4303 2.4)") \
     X(dummy,                 "dummy",                 "dummy packet of traffic flow confidentiality (RFC 4303 2.6)") \
     X(ecn_invalid,           "ecn-invalid",           "outer CE on a not-ECN-capable inner packet (RFC 6040)") \
+    X(selector_mismatch,     "selector-mismatch",     "what came out is not the traffic that the SA is for (RFC 4301 5.2)") \
     /* outbound */                                                                                     \
     X(sequence_exhausted,    "sequence-exhausted",    "no sequence number is left under this key")     \
     X(sequence_not_reserved, "sequence-not-reserved", "the next sequence number is not yet safe to use: the state file lags") \

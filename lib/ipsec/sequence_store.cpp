@@ -162,7 +162,8 @@ Expected<void> SequenceStore::save(const SequenceState& state) {
     return files_.sync_folder(folder.empty() ? "." : folder);
 }
 
-Expected<Reservation> SequenceStore::start(SaSettings& settings) {
+Expected<Reservation> SequenceStore::reserve(const SaSettings& settings,
+                                             SequenceState& state) const {
     const std::string where = "sa " + settings.name;
     auto key_name = name_of(settings);
     if (!key_name) return tl::unexpected(key_name.error());
@@ -170,25 +171,55 @@ Expected<Reservation> SequenceStore::start(SaSettings& settings) {
         return failure("another outbound SA uses the same key", where,
                        "give each SA a key of its own: a sequence number must not be used twice "
                        "under one key");
-    const auto known = state_.bounds.find(*key_name);
+    const auto known = state.bounds.find(*key_name);
     Reservation reservation{*key_name, settings.esn, settings.first_sequence, 0};
-    if (known != state_.bounds.end())
-        reservation.first = std::max(reservation.first, known->second);
+    if (known != state.bounds.end()) reservation.first = std::max(reservation.first, known->second);
     if (reservation.first >= end_of_numbers(settings.esn))
         return failure("all sequence numbers of this key may have been used", where,
                        "replace the key on both ends");
-    if (known == state_.bounds.end() && state_.bounds.size() >= most_stored_sas)
+    if (known == state.bounds.end() && state.bounds.size() >= most_stored_sas)
         return failure("the state file holds " + std::to_string(most_stored_sas) + " keys", where,
                        "replace all keys, and begin a new state file");
     reservation.bound = step_ahead(reservation.first, settings.esn);
-    SequenceState next = state_;
-    next.bounds[*key_name] = reservation.bound;
-    if (auto saved = save(next); !saved) return tl::unexpected(saved.error());
-    state_ = std::move(next);
-    under_way_.insert(*key_name);
-    settings.first_sequence = reservation.first;
-    settings.sequence_bound = reservation.bound;
+    state.bounds[*key_name] = reservation.bound;
     return reservation;
+}
+
+Expected<std::vector<Reservation>> SequenceStore::start(std::span<SaSettings* const> all) {
+    SequenceState next = state_;
+    std::vector<Reservation> reservations;
+    // Reserved here means under way for those behind.
+    const auto undo = [&] {
+        for (const Reservation& reservation : reservations)
+            under_way_.erase(reservation.key_name);
+    };
+    for (const SaSettings* const settings : all) {
+        auto reservation = reserve(*settings, next);
+        if (!reservation) {
+            undo();
+            return tl::unexpected(reservation.error());
+        }
+        under_way_.insert(reservation->key_name);
+        reservations.push_back(*reservation);
+    }
+    if (all.empty()) return reservations;
+    if (auto saved = save(next); !saved) {
+        undo();
+        return tl::unexpected(saved.error());
+    }
+    state_ = std::move(next);
+    for (std::size_t i = 0; i < all.size(); ++i) {
+        all[i]->first_sequence = reservations[i].first;
+        all[i]->sequence_bound = reservations[i].bound;
+    }
+    return reservations;
+}
+
+Expected<Reservation> SequenceStore::start(SaSettings& settings) {
+    SaSettings* const one = &settings;
+    auto started = start(std::span(&one, 1));
+    if (!started) return tl::unexpected(started.error());
+    return started->front();
 }
 
 Expected<void> SequenceStore::renew(std::span<Reservation> reservations,

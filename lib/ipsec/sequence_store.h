@@ -68,12 +68,15 @@ class SequenceStore {
     static Expected<std::unique_ptr<SequenceStore>>
     open(const std::filesystem::path& path, bool first_use, Hash hash, StateFiles* files = nullptr);
 
-    /// Starts an outbound SA where its key's numbers are unused, and reserves the first step. A key
-    /// that the file does not know was not used as long as the file exists.
-    /// @param settings first_sequence and sequence_bound are set
-    /// @return to be renewed; a failure: the numbers are used up, the disk failed, or an SA with
-    /// this
-    ///         key is under way, by whatever SPI: two would count the same numbers
+    /// Starts outbound SAs where their keys' numbers are unused, and reserves the first step of
+    /// each; one write for all. A key that the file does not know was not used as long as the file
+    /// exists.
+    /// @param all of each, first_sequence and sequence_bound are set
+    /// @return in the same order, to be renewed; a failure, and none is started: the numbers are
+    ///         used up, the disk failed, or an SA with this key is under way or among @p all, by
+    ///         whatever SPI: two would count the same numbers
+    Expected<std::vector<Reservation>> start(std::span<SaSettings* const> all);
+    /// Of one.
     Expected<Reservation> start(SaSettings& settings);
     /// The SA sends no more: its key may be started again, behind all that was reserved.
     void finish(const Reservation& reservation) { under_way_.erase(reservation.key_name); }
@@ -89,6 +92,8 @@ class SequenceStore {
     SequenceStore(std::filesystem::path path, Hash hash, StateFiles& files)
         : path_(std::move(path)), hash_(std::move(hash)), files_(files) {}
     Expected<Sha256> name_of(const SaSettings& settings) const;
+    /// @param state gets the bound
+    Expected<Reservation> reserve(const SaSettings& settings, SequenceState& state) const;
     Expected<void> save(const SequenceState& state);
 
     std::filesystem::path path_;

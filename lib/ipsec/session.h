@@ -55,6 +55,12 @@ class SaSession {
     BurstResult unprotect(rte_mbuf** packets, PacketFault* faults, std::uint16_t count,
                           std::uint16_t l2_length);
 
+    /// The caller found packets that unprotect() gave it not to be within the selectors: counted
+    /// beside what refused them here.
+    void count_selector_mismatches(std::uint64_t packets) {
+        counters_.of(PacketFault::selector_mismatch).add(packets);
+    }
+
     [[nodiscard]] Engine engine() const { return engine_->kind(); }
     /// Without the key.
     [[nodiscard]] const SaSettings& settings() const { return settings_; }

@@ -92,6 +92,34 @@ class ForwardingState {
     /// be processed (FdbLearning::process) before the next add_tenant(), which may reuse the ids.
     Expected<RemovedTenant> remove_tenant(std::string_view name);
 
+    /// How many of each a change of a tenant came to.
+    struct Difference {
+        std::size_t added = 0;
+        std::size_t changed = 0;
+        std::size_t removed = 0;
+
+        bool operator==(const Difference&) const = default;
+    };
+    /// The first half of a change of a running tenant: what of @p spec is new comes in, remote
+    /// vteps and vm ports, and what is there stays as it is; but for the MTU, which becomes no
+    /// larger than the spec's.
+    /// @return remote vteps that no other tenant had
+    Expected<std::vector<net::IpAddress>> widen_tenant(const TenantSpec& spec);
+    struct ChangedTenant {
+        Difference remote_vteps;
+        Difference vm_ports;
+        /// Configured entries. Learned ones that could not be learned now go too, uncounted.
+        Difference fdb;
+        /// Remote vteps that no tenant has any more.
+        std::vector<net::IpAddress> gone_vteps;
+        /// As of a removed tenant.
+        std::vector<VmPortRow> gone_vm_ports;
+    };
+    /// The second half: the tenant becomes what @p spec says. Its remote vteps and vm ports are
+    /// there already; VNI, vteps of our own, UDP port and protection cannot change. Learn events
+    /// must be processed as after remove_tenant().
+    Expected<ChangedTenant> change_tenant(const TenantSpec& spec);
+
     // Fdb.
 
     /// Adds configured entries, or replaces entries of the same MACs, learned ones included.

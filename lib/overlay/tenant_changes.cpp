@@ -2,6 +2,7 @@
 // Changes of whole tenants.
 #include "overlay/forwarding_state.h"
 #include "overlay/next_hop_release.h"
+#include "overlay/tenant_difference.h"
 #include "overlay/tenant_plan.h"
 
 namespace sallyport::overlay {
@@ -40,6 +41,23 @@ Expected<ForwardingState::RemovedTenant> ForwardingState::remove_tenant(std::str
     release.add_to(transaction, *tables_);
     if (auto done = commit(transaction); !done) return tl::unexpected(done.error());
     return removed;
+}
+
+Expected<std::vector<net::IpAddress>> ForwardingState::widen_tenant(const TenantSpec& spec) {
+    const auto plan = TenantDifference::widen(spec, *tables_, limits_);
+    if (!plan) return tl::unexpected(plan.error());
+    if (auto done = commit(plan->transaction()); !done) return tl::unexpected(done.error());
+    return plan->new_vteps();
+}
+
+Expected<ForwardingState::ChangedTenant> ForwardingState::change_tenant(const TenantSpec& spec) {
+    const auto plan = TenantDifference::make(spec, *tables_, limits_);
+    if (!plan) return tl::unexpected(plan.error());
+    if (auto done = commit(plan->transaction()); !done) return tl::unexpected(done.error());
+    TenantEntry& entry = *tables_->tenants.find(plan->id());
+    entry.max_learned = spec.max_learned;
+    entry.ageing_time = spec.ageing_time;
+    return plan->changed();
 }
 
 } // namespace sallyport::overlay

@@ -29,7 +29,6 @@ class TenantPlan {
 
     Expected<void> check_tenant() const;
     Expected<void> add_vteps();
-    void add_tenant();
     Expected<void> add_vm_ports();
     Expected<void> add_fdb();
 

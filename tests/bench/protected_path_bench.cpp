@@ -2,6 +2,10 @@
 // The whole way of a protected tenant's packets on one lcore between in-memory ports: from the VM
 // through fdb, VXLAN and ESP to the uplink, and back; beside the cipher alone in the same run.
 // Each figure is the median burst of 32. Prints a table in Markdown.
+//
+//   protected_path_bench [EAL options] [-- out:SIZE=CYCLES in:SIZE=CYCLES ...]
+//
+// Behind the dashes: what dpdk-test-crypto-perf found on the same core, as run.sh asks it.
 #include "cipher_cycles.h"
 #include "ipsec/engine_choice.h"
 #include "support/frames.h"
@@ -159,11 +163,30 @@ class Bench {
     std::string device;
 };
 
-void print(const char* direction, std::size_t size, double cipher, const Result& result) {
+/// Cycles a buffer, by "out:1440".
+using Yardstick = std::map<std::string, double>;
+
+Yardstick read_yardstick(const std::vector<std::string>& words) {
+    Yardstick yardstick;
+    for (const std::string& word : words) {
+        const std::size_t equals = word.find('=');
+        if (equals == std::string::npos) throw std::runtime_error(word + " is no WAY:SIZE=CYCLES");
+        yardstick[word.substr(0, equals)] = std::stod(word.substr(equals + 1));
+    }
+    return yardstick;
+}
+
+void print(const std::string& way, std::size_t size, const Yardstick& yardstick, double cipher,
+           const Result& result) {
     const double gigabits =
         static_cast<double>(rte_get_tsc_hz()) / result.cycles * static_cast<double>(size) * 8 / 1e9;
-    std::printf("| %-3s | %4zu | %6.0f | %6.0f | %.2f | %6.1f |", direction, size, cipher,
-                result.cycles, cipher / result.cycles, gigabits);
+    std::printf("| %-3s | %4zu |", way.c_str(), size);
+    if (const auto perf = yardstick.find(way + ":" + std::to_string(size)); perf != yardstick.end())
+        std::printf(" %6.0f | %.2f |", perf->second, perf->second / result.cycles);
+    else
+        std::printf(" - | - |");
+    std::printf(" %6.0f | %.2f | %6.0f | %6.1f |", cipher, cipher / result.cycles, result.cycles,
+                gigabits);
     for (const auto& [node, cycles] : result.by_node)
         if (cycles >= 1)
             std::printf(" %s %.0f", node.substr(sizeof "sallyport-" - 1).c_str(), cycles);
@@ -171,8 +194,11 @@ void print(const char* direction, std::size_t size, double cipher, const Result&
     std::fflush(stdout);
 }
 
-void run(const std::vector<std::string>& eal) {
-    start_eal(eal);
+void run(const std::vector<std::string>& arguments) {
+    const auto dashes = std::find(arguments.begin(), arguments.end(), "--");
+    const Yardstick yardstick =
+        read_yardstick({dashes == arguments.end() ? dashes : dashes + 1, arguments.end()});
+    start_eal({arguments.begin(), dashes});
     const auto devices = ipsec::CryptoDevices::open({});
     if (!devices) throw std::runtime_error(devices.error().message());
     Bench bench(**devices);
@@ -181,17 +207,17 @@ void run(const std::vector<std::string>& eal) {
     const auto device = static_cast<std::uint8_t>(id);
     std::printf("AES-128-GCM on %s, transport mode, ESN, IPv4\n\n", bench.device.c_str());
     std::printf(
-        "| way | octets of the VM's frame | cycles of the cipher | cycles a packet | ratio | "
-        "Gb/s | cycles by node |\n|---|---|---|---|---|---|---|\n");
+        "| way | octets of the VM's frame | crypto-perf | ratio | cipher alone | ratio | cycles a "
+        "packet | Gb/s | cycles by node |\n|---|---|---|---|---|---|---|---|---|\n");
     for (const std::size_t size : frame_sizes) {
         // What ESP encrypts is the VM's frame with UDP and VXLAN headers in front.
         const std::size_t encrypted = size + 50;
         const double out =
             cipher_cycles(**devices, device, algorithm, Direction::outbound, encrypted);
-        print("out", size, out, bench.outbound(size));
+        print("out", size, yardstick, out, bench.outbound(size));
         const double in =
             cipher_cycles(**devices, device, algorithm, Direction::inbound, encrypted);
-        print("in", size, in, bench.inbound(size));
+        print("in", size, yardstick, in, bench.inbound(size));
     }
 }
 

@@ -155,6 +155,7 @@ int __wrap_rte_eth_dev_info_get(std::uint16_t port, rte_eth_dev_info* info) {
     if (PluggedNic* const plugged = find(port); result == 0 && plugged != nullptr) {
         info->rx_offload_capa |= plugged->rx_offer;
         info->tx_offload_capa |= plugged->tx_offer;
+        info->flow_type_rss_offloads |= plugged->rss_offer;
         plugged->device_flags = *info->dev_flags;
         if (plugged->tells_of_removal) plugged->device_flags |= RTE_ETH_DEV_INTR_RMV;
         if (plugged->tells_of_link) plugged->device_flags |= RTE_ETH_DEV_INTR_LSC;
@@ -170,6 +171,9 @@ int __wrap_rte_eth_dev_configure(std::uint16_t port, std::uint16_t rx_queues,
     rte_eth_conf rest = *conf;
     plugged->rx_on = rest.rxmode.offloads & plugged->rx_offer;
     plugged->tx_on = rest.txmode.offloads & plugged->tx_offer;
+    plugged->rss_on = rest.rx_adv_conf.rss_conf.rss_hf;
+    plugged->rx_mode = rest.rxmode.mq_mode;
+    rest.rx_adv_conf.rss_conf.rss_hf &= ~plugged->rss_offer;
     plugged->removal_event_on = rest.intr_conf.rmv != 0;
     if (plugged->tells_of_removal) rest.intr_conf.rmv = 0;
     plugged->link_event_on = rest.intr_conf.lsc != 0;

@@ -48,6 +48,10 @@ class PluggedNic {
     std::uint64_t tx_offer;
     std::uint64_t rx_on = 0;
     std::uint64_t tx_on = 0;
+    /// RTE_ETH_RSS_... that the driver spreads by; what the port's owner asked for.
+    std::uint64_t rss_offer = 0;
+    std::uint64_t rss_on = 0;
+    rte_eth_rx_mq_mode rx_mode = RTE_ETH_MQ_RX_NONE;
     /// Rules with another action beside the session are refused.
     std::vector<rte_flow_action_type> fates;
     /// Number of sessions when the port was closed; absent: it was not.

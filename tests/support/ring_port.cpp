@@ -7,6 +7,7 @@
 #include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_eth_ring.h>
+#include <sched.h>
 
 namespace sallyport::testing {
 
@@ -16,6 +17,17 @@ rte_ring* make_ring(const std::string& name, unsigned size) {
     rte_ring* const ring = rte_ring_create(name.c_str(), size, SOCKET_ID_ANY, 0);
     if (ring == nullptr) throw std::runtime_error("rte_ring_create: " + name);
     return ring;
+}
+
+/// Two for workers, on CPUs of their own where there are two.
+std::string lcores() {
+    cpu_set_t allowed;
+    CPU_ZERO(&allowed);
+    int last = 0;
+    if (::sched_getaffinity(0, sizeof allowed, &allowed) == 0)
+        for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu)
+            if (CPU_ISSET(cpu, &allowed)) last = cpu;
+    return "0@0,1@0,2@" + std::to_string(last);
 }
 
 } // namespace
@@ -111,7 +123,7 @@ void start_eal(const std::vector<std::string>& arguments) {
     if (started) return;
     const std::vector<std::string> otherwise{"--no-huge",           "--no-shconf", "--no-pci",
                                              "--no-telemetry",      "-m",          "768",
-                                             "--log-level=warning", "--lcores",    "0@0,1@0"};
+                                             "--log-level=warning", "--lcores",    lcores()};
     std::vector<std::string> all = arguments.empty() ? otherwise : arguments;
     all.insert(all.begin(), "sallyport-test");
     std::vector<char*> pointers;

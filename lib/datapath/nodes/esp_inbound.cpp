@@ -34,13 +34,14 @@ class Opening {
         const TunnelView* const tunnel = worker_.tables->tunnels.get(view->tunnel);
         if (tunnel == nullptr) return refuse(packet, DropReason::tenant_gone);
         meta(packet).tenant = tunnel->tenant;
-        if (view->sa.worker != worker_.index) {
-            if (!hand_over(worker_, view->sa.worker, packet, Stage::open))
+        const std::uint16_t owner = view->worker_for(worker_.index);
+        if (owner != worker_.index) {
+            if (!hand_over(worker_, owner, packet, Stage::open))
                 refuse(packet, DropReason::handover_full);
             return;
         }
-        if (burst_.is_other(view->sa.session.get())) flush();
-        burst_.add(view->sa.session.get(), packet);
+        if (burst_.is_other(view->session.get())) flush();
+        burst_.add(view->session.get(), packet);
         view_ = view;
     }
 
@@ -57,6 +58,8 @@ class Opening {
             else
                 refuse(packet, DropReason::selector_mismatch);
         }
+        if (selected < result.good)
+            burst_.session->count_selector_mismatches(result.good - selected);
         if (selected > 0)
             rte_node_enqueue(graph_, node_, to_vxlan_decap,
                              reinterpret_cast<void**>(burst_.packets.data()), selected);

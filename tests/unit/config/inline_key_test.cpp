@@ -79,6 +79,35 @@ TEST_F(InlineKey, IsReadWhenAskedFor) {
     EXPECT_THAT(complaints(), IsEmpty());
 }
 
+TEST_F(InlineKey, ItsLengthTellsWhatANameOfIpXfrmMeans) {
+    const std::string name = "algorithm = rfc4106(gcm(aes))\n";
+    const auto algorithm = [this] {
+        const auto settings = load(main_, {});
+        EXPECT_TRUE(settings) << settings.error().front().message();
+        return settings ? ipsec::to_string(settings->tenants[0].sas[0].algorithm) : "";
+    };
+    write(up_to_key + name + "key = " + digits + "\n");
+    EXPECT_EQ(algorithm(), "aes128gcm16");
+    write(up_to_key + "key = " + digits + std::string(32, '7') + "\n" + name);
+    EXPECT_EQ(algorithm(), "aes256gcm16");
+    const auto file = folder_.write("key", digits + std::string(32, '7'));
+    ASSERT_EQ(::chmod(file.c_str(), 0600), 0);
+    write(up_to_key + name + "key_file = " + file.native() + "\n");
+    EXPECT_EQ(algorithm(), "aes256gcm16");
+    write(up_to_key + "algorithm = cbc(aes)+hmac(sha256)\nkey = " + std::string(96, '7') + "\n");
+    EXPECT_EQ(algorithm(), "aes128-sha256");
+
+    write(up_to_key + name + "key = " + digits + "77\n");
+    EXPECT_THAT(complaints(), ElementsAre("blue.conf:10: sa.a.algorithm: algorithm "
+                                          "'rfc4106(gcm(aes))' takes a key of 20 or 36 octets, "
+                                          "salt included; a key of that length"));
+    write(up_to_key + name + "key_file = /nonexistent\n");
+    EXPECT_THAT(complaints(),
+                ElementsAre(testing::StartsWith(
+                    "blue.conf:11: sa.a.key_file: key file /nonexistent: cannot be opened: No such "
+                    "file or directory; its length tells which rfc4106(gcm(aes)) is meant; a")));
+}
+
 TEST_F(InlineKey, IsShownNowhere) {
     write(up_to_key + "key = " + digits + "\n");
     const auto settings = load(main_, {});

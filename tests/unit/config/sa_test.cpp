@@ -156,12 +156,13 @@ TEST(EspOverhead, OfEverySuite) {
 }
 
 TEST(Ipsec, MainFile) {
-    EXPECT_THAT(main_complaints("[ipsec]\noffload = fast\nkeys_to_file =\nrekey_grace = 3601\n"),
-                ElementsAre("main.conf:2: ipsec.offload: 'fast' is no known word; auto, "
-                            "inline-protocol, inline-crypto, lookaside or cpu",
-                            "main.conf:3: ipsec.keys_to_file: no value; a path",
-                            "main.conf:4: ipsec.rekey_grace: '3601' is out of range; 0 to 3600 "
-                            "(seconds)"));
+    EXPECT_THAT(
+        main_complaints("[ipsec]\noffload = fast\ntrace = keys\nrekey_grace = 3601\n"),
+        ElementsAre("main.conf:2: ipsec.offload: 'fast' is no known word; auto, "
+                    "inline-protocol, inline-crypto, lookaside or cpu",
+                    "main.conf:3: ipsec.trace: 'keys' is no trace; none, or keys-to-file PATH",
+                    "main.conf:4: ipsec.rekey_grace: '3601' is out of range; 0 to 3600 "
+                    "(seconds)"));
     EXPECT_THAT(main_complaints("[ipsec]\nofload = cpu\n"),
                 ElementsAre("main.conf:2: ipsec.ofload: unknown key; did you mean "
                             "`ipsec.offload`?"));

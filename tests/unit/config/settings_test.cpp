@@ -81,7 +81,7 @@ max_sleep_us = 50
 offload = lookaside
 state_file = /var/lib/numbers
 new_state_file = on
-keys_to_file = /tmp/esp_sa
+trace = keys-to-file /tmp/esp sa
 rekey_grace = 30
 [shell]
 socket = none
@@ -214,7 +214,7 @@ TEST(GoodMain, EveryKey) {
     EXPECT_EQ(settings.workers, (WorkerSettings{WorkerIdle::spin, 50us}));
     EXPECT_EQ(settings.limits, (LimitSettings{16, 1000, 2000, 4096}));
     EXPECT_EQ(settings.ipsec, (IpsecSettings{ipsec::Engine::lookaside, "/var/lib/numbers", true,
-                                             "/tmp/esp_sa", 30s}));
+                                             "/tmp/esp sa", 30s}));
     EXPECT_EQ(settings.shell_socket, "");
     EXPECT_EQ(settings.tenants_directory, "");
 }
@@ -369,7 +369,7 @@ TEST(ConfigText, NamesEveryKeyOfTheDocumentation) {
                             "offload",
                             "state_file",
                             "new_state_file",
-                            "keys_to_file",
+                            "trace",
                             "rekey_grace",
                             "protection",
                             "direction",

@@ -69,8 +69,12 @@ class RecordingVmPorts final : public VmPorts {
         return {};
     }
     void close_vm_port(const std::string& name) override { open.erase(name); }
+    void change_vm_port(const config::VmPortSettings& settings) override {
+        told[settings.name] = settings;
+    }
 
     std::map<std::string, overlay::VmPortId> open;
+    std::map<std::string, config::VmPortSettings> told;
     std::string refused;
 };
 
@@ -189,6 +193,48 @@ TEST_F(TenantsTest, SharedVtepsStayWatchedUntilTheLastTenantGoes) {
     EXPECT_EQ(tenants.local_vteps(), std::vector{ip("192.0.2.1")});
     ASSERT_TRUE(tenants.remove("red"));
     expect_nothing();
+}
+
+/// Of all sorts of differences one.
+config::TenantSettings other_blue() {
+    config::TenantSettings tenant = blue();
+    tenant.remote_vteps = {ip("192.0.2.3"), ip("192.0.2.4")};
+    tenant.vm_ports.erase(tenant.vm_ports.begin() + 1);
+    tenant.vm_ports[0].macs = {mac("02:00:00:00:01:0a")};
+    tenant.vm_ports.push_back({"blue4", "net_null3", {}});
+    tenant.fdb = {{mac("02:00:00:00:02:01"), "", ip("192.0.2.4")},
+                  {mac("02:00:00:00:01:03"), "blue4", std::nullopt}};
+    return tenant;
+}
+
+TEST_F(TenantsTest, AChangedTenantHasThePortsAndVtepsOfItsFile) {
+    ASSERT_TRUE(tenants.add(blue()));
+    ASSERT_TRUE(tenants.widen(blue(), other_blue()));
+    EXPECT_EQ(ports.open.size(), 4U) << "the new one beside the old ones";
+    EXPECT_EQ(kernel.destinations.size(), 3U);
+    const auto changed = tenants.change(blue(), other_blue());
+    ASSERT_TRUE(changed);
+    EXPECT_EQ(ports.open.size(), 3U);
+    EXPECT_FALSE(ports.open.contains("blue2"));
+    EXPECT_EQ(state.find_vm_port("blue4")->id, ports.open.at("blue4"));
+    EXPECT_EQ(ports.told.at("blue1").macs, other_blue().vm_ports[0].macs);
+    EXPECT_EQ(kernel.destinations, (std::set{ip("192.0.2.3"), ip("192.0.2.4")}));
+    using Difference = overlay::ForwardingState::Difference;
+    EXPECT_EQ(changed->vm_ports, (Difference{1, 1, 1}));
+    EXPECT_EQ(changed->remote_vteps, (Difference{1, 0, 1}));
+    EXPECT_EQ(changed->fdb, (Difference{1, 1, 1}));
+    ASSERT_TRUE(tenants.remove("blue"));
+    expect_nothing();
+}
+
+TEST_F(TenantsTest, APortThatCannotBeOpenedLeavesTheTenantAsItWas) {
+    ASSERT_TRUE(tenants.add(blue()));
+    const auto before = state.rows();
+    ports.refused = "blue4";
+    EXPECT_FALSE(tenants.widen(blue(), other_blue()));
+    EXPECT_EQ(state.rows(), before);
+    EXPECT_EQ(ports.open.size(), 3U);
+    EXPECT_EQ(kernel.destinations.size(), 2U);
 }
 
 TEST_F(TenantsTest, AnUnknownTenantCannotBeRemoved) {

@@ -19,10 +19,12 @@ void ProtectionTest::send_by(const std::vector<SaPlan>& plans, overlay::VtepId v
     EXPECT_TRUE(done) << done.error().message();
 }
 
-void ProtectionTest::take_by(const SaPlan& plan, overlay::VtepId vtep, std::uint16_t worker) {
-    const auto done =
-        path().add_inbound_sa(blue, vtep, session_of(plan, Direction::inbound, true), worker);
+std::shared_ptr<ipsec::SaSession> ProtectionTest::take_by(const SaPlan& plan, overlay::VtepId vtep,
+                                                          std::optional<std::uint16_t> worker) {
+    auto session = session_of(plan, Direction::inbound, true);
+    const auto done = path().add_inbound_sa(blue, vtep, session, worker);
     EXPECT_TRUE(done) << done.error().message();
+    return session;
 }
 
 Octets ProtectionTest::through(ipsec::SaSession& peer, const Octets& octets) {

@@ -20,7 +20,9 @@ class ProtectionTest : public OneTenantTest {
     ProtectionTest() { begin(); }
     void begin();
     void send_by(const std::vector<SaPlan>& plans, overlay::VtepId vtep);
-    void take_by(const SaPlan& plan, overlay::VtepId vtep, std::uint16_t worker = 0);
+    /// @return our end of it
+    std::shared_ptr<ipsec::SaSession> take_by(const SaPlan& plan, overlay::VtepId vtep,
+                                              std::optional<std::uint16_t> worker = 0);
     /// Through the peer's end of an SA. Empty: refused.
     Octets through(ipsec::SaSession& peer, const Octets& octets);
     void expect_nothing_but(DropReason reason, std::uint64_t count = 1);

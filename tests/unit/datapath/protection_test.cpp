@@ -98,7 +98,7 @@ TEST_F(ProtectionTest, FloodedCopiesAreProtectedEachForItself) {
 
 TEST_F(ProtectionTest, WhatComesOutOfAnSaMustBeItsTunnels) {
     const SaPlan plan{.spi = 0x2002};
-    take_by(plan, vtep2);
+    const auto ours = take_by(plan, vtep2);
     const auto peer = session_of(plan, Direction::outbound, false);
     const auto red = hypervisor().add_tenant(tenant_row(200, {vtep2}));
     add_port(red, "red");
@@ -121,6 +121,8 @@ TEST_F(ProtectionTest, WhatComesOutOfAnSaMustBeItsTunnels) {
     fix_ipv4_checksum(from3);
     send(uplink(), from3);
     expect_nothing_but(DropReason::selector_mismatch);
+    EXPECT_EQ(ours->counters().of(ipsec::PacketFault::selector_mismatch).read(), 4U)
+        << "and it is known by which SA";
     send(uplink(), through(*peer, make_vxlan(from_vtep(2, vni), frame(9, 1))));
     EXPECT_EQ(sent()["a"].size(), 1U);
 }

@@ -45,6 +45,8 @@ TEST(AlgorithmTest, IsFoundByTheNamesOfLinuxAndStrongSwan) {
     EXPECT_EQ(find_algorithm("AES128GCM16").algorithm, Algorithm::aes_128_gcm);
     EXPECT_EQ(find_algorithm("rfc4106(gcm(aes))", 36).algorithm, Algorithm::aes_256_gcm);
     EXPECT_THAT(find_algorithm("rfc4106(gcm(aes))", 28).complaint, HasSubstr("20 or 36 octets"));
+    EXPECT_TRUE(find_algorithm("rfc4106(gcm(aes))").needs_key);
+    EXPECT_FALSE(find_algorithm("rot13").needs_key);
     EXPECT_THAT(find_algorithm("rot13").complaint, HasSubstr("unknown algorithm 'rot13'"));
 }
 

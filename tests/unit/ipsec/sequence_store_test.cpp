@@ -50,7 +50,9 @@ class CrashingFiles : public StateFiles {
 /// Waits for no disk.
 class QuickFiles : public StateFiles {
   public:
+    int writes = 0;
     Expected<void> write(const std::filesystem::path& path, std::string_view text) override {
+        ++writes;
         std::ofstream(path) << text;
         ::chmod(path.c_str(), 0600);
         return {};
@@ -158,6 +160,24 @@ TEST_F(SequenceStoreTest, KeysHaveNumbersOfTheirOwnWhateverTheSpi) {
     store->finish(*first);
     ASSERT_TRUE(store->start(again));
     EXPECT_EQ(again.first_sequence, one.sequence_bound);
+}
+
+TEST_F(SequenceStoreTest, SeveralStartByOneWriteOrNotAtAll) {
+    QuickFiles files;
+    auto store = std::move(*open(true, &files));
+    SaSettings one = sa(true, 1), two = sa(true, 2), twice = sa(true, 1);
+    const int before = files.writes;
+    SaSettings* const wrong[] = {&one, &two, &twice};
+    EXPECT_THAT(store->start(wrong).error().message(), HasSubstr("uses the same key"));
+    EXPECT_EQ(files.writes, before);
+    EXPECT_EQ(store->size(), 0U);
+    SaSettings* const right[] = {&one, &two};
+    const auto started = store->start(right);
+    ASSERT_TRUE(started) << "none was under way: " << started.error().message();
+    EXPECT_EQ(files.writes, before + 1);
+    EXPECT_EQ(two.sequence_bound, (*started)[1].bound);
+    EXPECT_EQ(store->size(), 2U);
+    EXPECT_FALSE(store->start(twice)) << "under way";
 }
 
 TEST_F(SequenceStoreTest, ShortNumbersEnd) {

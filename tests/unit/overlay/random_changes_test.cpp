@@ -95,8 +95,25 @@ class RandomChanges : public testing::TestWithParam<unsigned> {
         return true;
     }
 
+    /// Of a tenant that runs, or nearly so: by both halves, by one, or there and back.
+    bool change() {
+        TenantSpec spec = tenant_spec();
+        if (const TenantEntry* const running = state.find_tenant(spec.name)) {
+            spec.vni = running->row.vni;
+            // What was learned stays.
+            spec.max_learned = running->max_learned;
+        }
+        if (pick(4) == 0) return count(state.change_tenant(spec));
+        if (!count(state.widen_tenant(spec))) return false;
+        if (pick(4) > 0) count(state.change_tenant(spec));
+        return true;
+    }
+
     bool step() {
-        switch (pick(12)) {
+        switch (pick(14)) {
+        case 12:
+        case 13:
+            return change();
         case 0:
         case 1:
         case 2:

@@ -93,9 +93,9 @@ TEST_F(CommandsTest, ProbesAndDrills) {
 }
 
 TEST_F(CommandsTest, ErrorsOfTheControllerAreShown) {
-    for (const char* line :
-         {"fdb add blue 52:54:00:00:00:09 vtep 192.0.2.2", "fdb del blue 52:54:00:00:00:09",
-          "tenant add x", "tenant del x", "set uplink p9 up", "failover switch"}) {
+    for (const char* line : {"fdb add blue 52:54:00:00:00:09 vtep 192.0.2.2",
+                             "fdb del blue 52:54:00:00:00:09", "tenant add x", "tenant del x",
+                             "tenant reload blue", "set uplink p9 up", "failover switch"}) {
         controller.next_error = Error{"it broke", "here", "mend it"};
         EXPECT_EQ(fail(line), "error: here: it broke; mend it\n");
     }
@@ -250,6 +250,16 @@ TEST_F(CommandsTest, Tenant) {
     EXPECT_EQ(blue.at("counters").at("rx_packets"), 3);
     EXPECT_EQ(blue.at("drops").at("frame-too-short"), 1);
     EXPECT_EQ(json("show tenant all").size(), 2U);
+}
+
+TEST_F(CommandsTest, ReloadedTenants) {
+    EXPECT_EQ(run("tenant reload all"),
+              "TENANT  REMOTE VTEPS  VM PORTS  FDB       SAS    SETTINGS\n"
+              "blue    -             -         +3 -2 ~1  +4 -4  mtu, learning\n"
+              "red     -             -         -         -      -\n");
+    EXPECT_EQ(json("tenant reload blue")[0].at("fdb"),
+              (Json{{"added", 3}, {"changed", 1}, {"removed", 2}}));
+    EXPECT_THAT(controller.record_of_calls, ElementsAre("reload_tenants ", "reload_tenants blue"));
 }
 
 TEST_F(CommandsTest, Fdb) {

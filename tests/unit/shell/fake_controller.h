@@ -53,6 +53,15 @@ class FakeController final : public control::Controller {
     Expected<void> remove_tenant(const std::string& name) override {
         return record("remove_tenant " + name);
     }
+    Expected<std::vector<control::TenantReload>>
+    reload_tenants(const std::string& tenant) override {
+        if (auto done = record("reload_tenants " + tenant); !done)
+            return tl::unexpected(done.error());
+        control::TenantReload reload{.tenant = "blue", .settings = {"mtu", "learning"}};
+        reload.fdb = {3, 1, 2};
+        reload.sas = {4, 0, 4};
+        return std::vector{reload, control::TenantReload{.tenant = "red"}};
+    }
     Expected<void> rekey(const std::string& tenant) override { return record("rekey " + tenant); }
     Expected<void> add_fdb(const std::string& tenant, const config::FdbSettings& entry) override {
         return record("add_fdb " + tenant + " " + entry.mac.to_string() + " "
@@ -218,6 +227,7 @@ class FakeController final : public control::Controller {
         control::SaReport in = out;
         in.settings = settings_.tenants[0].sas.at(1);
         in.totals.faults[static_cast<std::size_t>(ipsec::PacketFault::bad_icv)] = 3;
+        in.totals.faults[static_cast<std::size_t>(ipsec::PacketFault::selector_mismatch)] = 4;
         in.lifetime = ipsec::Lifetime::fresh;
         control::SaReport old = in;
         old.settings.name = "in-0";
@@ -230,7 +240,13 @@ class FakeController final : public control::Controller {
     }
     [[nodiscard]] datapath::DropCounts drops() const override {
         datapath::DropCounts drops{};
-        drops[static_cast<std::size_t>(datapath::DropReason::source_mac_spoofed)] = 42;
+        const auto at = [&drops](datapath::DropReason reason) -> std::uint64_t& {
+            return drops[static_cast<std::size_t>(reason)];
+        };
+        at(datapath::DropReason::source_mac_spoofed) = 42;
+        at(datapath::DropReason::no_sa) = 7;
+        at(datapath::DropReason::clear_text) = 8;
+        at(datapath::DropReason::unknown_spi) = 9;
         return drops;
     }
     [[nodiscard]] std::vector<datapath::NodeCounters> node_counters() const override {

@@ -41,7 +41,7 @@ TEST_F(IpsecCommandsTest, SasOfATenant) {
     const std::string text = run("show ipsec sa blue");
     EXPECT_THAT(text, AllOf(HasSubstr("not better, since  inline-crypto: there is no uplink\n"),
                             HasSubstr("engine             cpu by crypto_aesni_mb0\n"),
-                            HasSubstr("refused            bad-icv 3\n"),
+                            HasSubstr("refused            bad-icv 3, selector-mismatch 4\n"),
                             HasSubstr("replay window      64 packets\n"),
                             HasSubstr("hard lifetime      1000 packets\n"),
                             HasSubstr("key file           /etc/sallyport/keys/out-1\n")));
@@ -66,7 +66,13 @@ TEST_F(IpsecCommandsTest, Stats) {
     EXPECT_THAT(run("show ipsec stats"),
                 AllOf(HasSubstr("protected      5 packets, 500 bytes\n"),
                       HasSubstr("crypto device  crypto_aesni_mb0: on the CPU aes128gcm16\n"),
-                      HasSubstr("bad-icv                  0   3\n")));
+                      HasSubstr("no-sa                    7   -\n"),
+                      HasSubstr("clear-text               -   8\n"),
+                      HasSubstr("unknown-spi              -   9\n"),
+                      HasSubstr("bad-icv                  0   3\n"),
+                      HasSubstr("selector-mismatch        0   4\n")));
+    EXPECT_EQ(json("show ipsec stats").at("without_sa"),
+              (Json{{"no-sa", 7}, {"clear-text", 8}, {"unknown-spi", 9}}));
     EXPECT_EQ(json("show ipsec stats").at("inbound").at("faults").at("bad-icv"), 3);
 }
 

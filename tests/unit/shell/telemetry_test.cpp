@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#include "fake_controller.h"
 #include "telemetry/tel_data.h"
+#include "telemetry/telemetry.h"
 
+#include <fstream>
 #include <memory>
+#include <set>
+#include <string>
 
 #include <gtest/gtest.h>
 #include <rte_telemetry.h>
@@ -127,6 +132,47 @@ TEST(Fill, RefusesMoreMembersThanADictionaryHas) {
     EXPECT_FALSE(fill(data.get(), object));
     // Nor where a member of it has: with nothing left behind.
     EXPECT_FALSE(fill(data.get(), {{"list", {1, 2}}, {"inner", object}}));
+}
+
+/// The first column of the table of endpoints in docs/commands.md.
+std::set<std::string> documented_endpoints() {
+    std::ifstream manual(SALLYPORT_COMMANDS_MANUAL);
+    std::set<std::string> names;
+    for (std::string line; std::getline(manual, line);)
+        if (const std::string front = "| `/sallyport/"; line.starts_with(front))
+            names.insert(line.substr(3, line.find('`', 3) - 3));
+    return names;
+}
+
+TEST(Endpoints, AreTheDocumentedOnesAndEachAnswerCanBeCarried) {
+    const shell_test::FakeController controller;
+    std::set<std::string> names;
+    for (const Endpoint& endpoint : endpoints(controller)) {
+        names.insert(endpoint.name);
+        std::unique_ptr<rte_tel_data, Freed> data(rte_tel_data_alloc());
+        [[maybe_unused]] GivenToDpdk ignored;
+        EXPECT_TRUE(fill(data.get(), endpoint.answer(0))) << endpoint.name;
+        EXPECT_LT(std::string(endpoint.help).size(), 128U) << endpoint.name;
+    }
+    EXPECT_EQ(names, documented_endpoints());
+}
+
+TEST(Endpoints, IpsecIsShownAsByTheShell) {
+    const shell_test::FakeController controller;
+    const auto answer = [&](std::string_view name) {
+        for (const Endpoint& endpoint : endpoints(controller))
+            if (endpoint.name == name) return endpoint.answer(0);
+        ADD_FAILURE() << "no " << name;
+        return Json();
+    };
+    EXPECT_EQ(answer("/sallyport/ipsec").at("total"), 3);
+    EXPECT_EQ(answer("/sallyport/ipsec").at("entries").at("1").at("faults").at("bad-icv"), 3);
+    const Json policy = answer("/sallyport/ipsec_policy");
+    EXPECT_EQ(policy.at("total"), 2);
+    EXPECT_EQ(policy.at("entries").at("0").at("protection"), "ipsec");
+    const Json stats = answer("/sallyport/ipsec_stats");
+    EXPECT_EQ(stats.at("without_sa").at("clear-text"), 8);
+    EXPECT_EQ(stats.at("inbound").at("faults").at("selector-mismatch"), 4);
 }
 
 } // namespace
