@@ -5,6 +5,7 @@
 #include "eswitch/rule_text.h"
 #include "eswitch/testpmd_printer.h"
 
+#include <algorithm>
 #include <sstream>
 #include <tuple>
 #include <utility>
@@ -42,6 +43,11 @@ const char* left_to_cpu(std::uint32_t group) {
     }
 }
 
+// The first of them; where an uplink's device is missing, the other one.
+std::uint16_t proxy_of(const RehearsalPorts& ports) {
+    return *std::min_element(ports.uplinks.begin(), ports.uplinks.end());
+}
+
 } // namespace
 
 void add_ports(ModelFlowApi& model, const RehearsalPorts& ports) {
@@ -54,7 +60,7 @@ void add_ports(ModelFlowApi& model, const RehearsalPorts& ports) {
 Expected<std::unique_ptr<HardwarePath>> rehearse(FlowApi& flow, const Settings& settings,
                                                  const RehearsalPorts& ports,
                                                  std::span<const overlay::Row> rows) {
-    const std::uint16_t proxy = ports.uplinks[0];
+    const std::uint16_t proxy = proxy_of(ports);
     rte_flow_error error{};
     rte_flow_port_attr attributes{};
     attributes.nb_counters = needed_counters(settings);
@@ -83,7 +89,7 @@ Expected<std::unique_ptr<HardwarePath>> rehearse(FlowApi& flow, const Settings& 
 Expected<std::string> testpmd_program(const Settings& settings, const RehearsalPorts& ports,
                                       std::span<const overlay::Row> rows) {
     std::ostringstream text;
-    TestpmdPrinter printer(text, ports.uplinks[0]);
+    TestpmdPrinter printer(text, proxy_of(ports));
     const auto path = rehearse(printer, settings, ports, rows);
     if (!path) return tl::unexpected(path.error());
     // Before the path's end, which would print how all of it is destroyed.

@@ -127,7 +127,8 @@ TEST_F(ControllerTest, AnUplinkWhoseDeviceIsMissingIsDoneWithout) {
         ASSERT_FALSE(refused);
         EXPECT_NE(refused.error().remedy.find("restart"), std::string::npos);
         EXPECT_EQ(controller->detectors().size(), 2U);
-        EXPECT_TRUE(controller->flows({})) << "rehearsed without a NIC";
+        const auto flows = controller->flows({});
+        EXPECT_TRUE(flows) << "rehearsed without a NIC: " << (flows ? "" : flows.error().message());
         EXPECT_TRUE(run_until([rounds = 0]() mutable { return ++rounds == 20; }));
         controller->clear_counters();
         controller.reset();

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "eswitch_lab.h"
 
+#include "eswitch/bring_up/flow_resources.h"
 #include "eswitch/rule_text.h"
 #include "eswitch/stages/stage.h"
 #include "eswitch/tag.h"
 
+#include <algorithm>
 #include <map>
 
 #include <fmt/format.h>
@@ -16,6 +18,8 @@ using namespace eswitch;
 namespace {
 
 constexpr std::uint32_t queue_size = 128;
+
+constexpr std::uint32_t few_counters = 1 << 16;
 
 } // namespace
 
@@ -36,7 +40,7 @@ EswitchLab::EswitchLab(const Settings& settings, const StrictOptions& options, s
         nic_.add_port(uplink_port(index), StrictPortKind::wire);
     }
     for (const overlay::UplinkIndex index : overlay::all_uplinks)
-        bring_up(uplink_port(index));
+        bring_up(uplink_port(index), std::max(few_counters, eswitch::needed_counters(settings)));
     auto pipeline = Pipeline::create(flow_, uplink_port(0), settings);
     EXPECT_TRUE(pipeline) << pipeline.error().message();
     if (!pipeline) return;
@@ -53,10 +57,10 @@ EswitchLab::~EswitchLab() {
     EXPECT_EQ(nic_.leaks(), nic_.stranded_rules());
 }
 
-void EswitchLab::bring_up(std::uint16_t port) {
+void EswitchLab::bring_up(std::uint16_t port, std::uint32_t counters) {
     rte_flow_error error{};
     rte_flow_port_attr attributes{};
-    attributes.nb_counters = 1 << 16;
+    attributes.nb_counters = counters;
     attributes.nb_meters = 64;
     ASSERT_EQ(nic_.configure(port, attributes, 1, queue_size, error), 0) << error.message;
     ASSERT_EQ(nic_.start_port(port), 0);
@@ -66,7 +70,7 @@ void EswitchLab::add_vm_port(overlay::VmPortId id) {
     if (representors_.insert(id).second) {
         model_.add_port(vm_port(id), ModelFlowApi::PortKind::vport);
         nic_.add_port(vm_port(id), StrictPortKind::vport);
-        bring_up(vm_port(id));
+        bring_up(vm_port(id), few_counters);
     }
     EXPECT_TRUE(path_->attach_vm_port(id, vm_port(id)));
 }

@@ -86,7 +86,7 @@ class EswitchLab {
     void forgive_leftovers() { forgiven_ = true; }
 
   private:
-    void bring_up(std::uint16_t port);
+    void bring_up(std::uint16_t port, std::uint32_t counters);
 
     std::set<overlay::VmPortId> representors_;
     eswitch::ModelFlowApi model_;
