@@ -39,12 +39,12 @@ struct RuleReport {
     const rte_flow* handle = nullptr;
     /// The driver's words, where it refused a rule of the owner; empty: it is in hardware, or only
     /// wanted.
-    std::string_view refused;
+    std::string_view refused{};
     /// Of rules that count.
     rte_flow_query_count count{};
     /// Whose it is, where it is somebody's.
-    std::optional<overlay::TenantId> tenant;
-    std::optional<overlay::VmPortId> vm_port;
+    std::optional<overlay::TenantId> tenant{};
+    std::optional<overlay::VmPortId> vm_port{};
 };
 
 using RuleVisit = std::function<void(const RuleReport&)>;
