@@ -585,15 +585,19 @@ class TestProcess:
             assert {"time", "level", "message"} <= set(entry), line
 
     def test_runtime_errors(self, hypervisor: Hypervisor) -> None:
-        """A device that is not there is an error with a name, and nothing stays behind.
+        """Devices that are not there are an error with a name, and nothing stays behind.
 
         Steps:
-            * Start with an uplink on an interface that does not exist.
+            * Start with uplinks on an interface that does not exist. (Without one of two it starts, but
+              with a card, whose uplinks are there together.)
         Verify:
             * Exit status 1, the uplink's name and its interface in the message.
         """
-        hypervisor.main.uplinks[1] = (UplinkConfig("p1", "pf1", "nothere") if nic.simulated() else
-                                      UplinkConfig("p1", "net_af_packet_p1,iface=nothere"))
+        if nic.simulated():
+            hypervisor.main.uplinks[1] = UplinkConfig("p1", "pf1", "nothere")
+        else:
+            hypervisor.main.uplinks = [
+                UplinkConfig(name, f"net_af_packet_{name},iface=nothere") for name in ("p0", "p1")]
         sallyport = hypervisor.start_process(ready=False)
         status = sallyport.process.wait(20)
         log = sallyport.log()
