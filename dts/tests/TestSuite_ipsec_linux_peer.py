@@ -11,6 +11,7 @@ import itertools
 import json
 import re
 import signal
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -329,7 +330,7 @@ class TestRekey:
                 pings.stop()
         for text in texts:
             answered = [int(number) for number in re.findall(r"icmp_seq=(\d+)", text)]
-            assert answered == list(range(1, len(answered) + 1)) and len(answered) > 50
+            assert answered == list(range(1, len(answered) + 1)) and len(answered) > 20
         assert self._spis_heard(bed) == spis
 
     def test_tcp_goes_on(self, bed: Protected) -> None:
@@ -350,7 +351,9 @@ class TestRekey:
                 "iperf3", "-c", target, "-t", "60", "-b", "5M", "--bidir", "--json",
                 name="iperf3") as transfer:
             wait_until(lambda: bed.peer.counters(bed.sas.out).packets > 200, "TCP flows")
+            flows = time.monotonic()
             spis = self._rekey(bed)
+            wait_until(lambda: time.monotonic() > flows + 4, "iperf3 tells of some seconds")
             # Its report is whole then too.
             transfer.signal(signal.SIGINT)
             transfer.wait()

@@ -597,7 +597,8 @@ class TestProcess:
             hypervisor.main.uplinks[1] = UplinkConfig("p1", "pf1", "nothere")
         else:
             hypervisor.main.uplinks = [
-                UplinkConfig(name, f"net_af_packet_{name},iface=nothere") for name in ("p0", "p1")]
+                UplinkConfig(name, f"net_af_packet_{name},iface=nothere-{name}")
+                for name in ("p0", "p1")]
         sallyport = hypervisor.start_process(ready=False)
         status = sallyport.process.wait(20)
         log = sallyport.log()
