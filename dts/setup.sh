@@ -25,7 +25,7 @@ packages_of() {
         ;;
     test)
         echo clang libclang-rt-14-dev clang-format clang-tidy dpdk dpdk-dev \
-            python3-pytest-xdist tshark frr
+            python3-pytest-xdist python3-pytest-rerunfailures tshark frr
         ;;
     guest)
         # What the guests themselves are made of is fetched and not installed: tools/make_*.sh.

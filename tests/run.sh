@@ -94,6 +94,7 @@ failed=0
 skipped=0
 failures=()
 skips=()
+again=()
 
 heading() { printf '\n=== %s (%s)\n' "$1" "$(date +%H:%M:%S)"; }
 
@@ -196,16 +197,21 @@ unit_tests() {
 
 # end_to_end NAME FOLDER [pytest options]
 end_to_end() {
-    local name=$1 build=$2 report
+    local name=$1 build=$2 report told line
     shift 2
     heading "end-to-end suites: $name"
     report=$(mktemp)
+    told=$(mktemp)
     (
         cd "$root/dts" &&
             DTS_BUILD=$build PYTHONDONTWRITEBYTECODE=1 "$python" -m pytest --junitxml="$report" \
-                --hostile-packets "$hostile" "$@" ${pytest_options[@]+"${pytest_options[@]}"}
-    )
-    local status=$?
+                --reruns 1 -r fEsR --hostile-packets "$hostile" "$@" \
+                ${pytest_options[@]+"${pytest_options[@]}"}
+    ) | tee "$told"
+    local status=${PIPESTATUS[0]}
+    # Traffic on a busy machine: one more try, which is told of.
+    while read -r line; do again+=("$name: ${line#RERUN }"); done < <(grep '^RERUN ' "$told")
+    rm -f "$told"
     # 5: nothing of what was chosen bears the mark.
     [ $status -eq 5 ] || add_junit "end-to-end ($name)" $status "$report"
     rm -f "$report"
@@ -383,6 +389,7 @@ done
 
 heading "summary"
 for entry in ${skips[@]+"${skips[@]}"}; do echo "skipped: $entry"; done
+for entry in ${again[@]+"${again[@]}"}; do echo "again:   $entry"; done
 for entry in ${failures[@]+"${failures[@]}"}; do echo "failed:  $entry"; done
 echo
 echo "$passed passed, $failed failed, $skipped skipped"
