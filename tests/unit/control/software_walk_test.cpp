@@ -25,7 +25,10 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 overlay::TenantSpec blue_spec(const overlay::TenantRow& row) {
-    overlay::TenantSpec spec{.name = "blue", .vni = 100, .local_vtep = row.local_vtep};
+    overlay::TenantSpec spec;
+    spec.name = "blue";
+    spec.vni = 100;
+    spec.local_vtep = row.local_vtep;
     spec.learning = row.learning;
     spec.flooding = row.flooding;
     spec.pass_inner_vlan = row.pass_inner_vlan;
@@ -98,7 +101,9 @@ class SoftwareWalkTest : public OneTenantTest {
         // The port's driver decides that, and no row.
         if (dropped.contains("port-frame-size")) return;
         SCOPED_TRACE(port + ": " + told + ::testing::PrintToString(octets));
-        if (walk.drop) EXPECT_EQ(dropped.count(std::string(name(*walk.drop))), 1U);
+        if (walk.drop) {
+            EXPECT_EQ(dropped.count(std::string(name(*walk.drop))), 1U);
+        }
         for (const auto& [reason, count] : dropped) {
             EXPECT_THAT(told, HasSubstr("under " + reason));
             reasons_.insert(reason);
@@ -107,7 +112,9 @@ class SoftwareWalkTest : public OneTenantTest {
             EXPECT_THAT(told, HasSubstr(spoken(name)));
             EXPECT_THAT(told, ::testing::ContainsRegex("sends|floods|hands|answers"));
         }
-        if (out.empty()) EXPECT_TRUE(walk.drop);
+        if (out.empty()) {
+            EXPECT_TRUE(walk.drop);
+        }
     }
     void expect_as_told(unsigned seed, unsigned frames) {
         RandomTraffic traffic(seed);
@@ -199,7 +206,9 @@ TEST_F(SoftwareWalkTest, AnswersWhatIsTooBig) {
 TEST_F(SoftwareWalkTest, NamesTheSasOfAProtectedTenant) {
     arrange(IpFamily::ipv4, [](overlay::TenantRow& row) { row.is_protected = true; });
     SoftwareScene with_sas = scene();
-    control::SaReport out{.tenant = "blue", .settings = {.name = "out-1"}};
+    control::SaReport out;
+    out.tenant = "blue";
+    out.settings.name = "out-1";
     out.settings.remote_vtep = vtep_address(IpFamily::ipv4, 2);
     control::SaReport in = out;
     in.settings.name = "in-1";

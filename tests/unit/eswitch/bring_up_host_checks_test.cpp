@@ -23,6 +23,7 @@ class HostChecksTest : public testing::Test {
                                    .driver = "mlx5_core",
                                    .eswitch_mode = "switchdev",
                                    .multiport = true,
+                                   .sriov = true,
                                    .vfs = 4,
                                    .most_vfs = 16,
                                    .rdma = pf == 0};

@@ -113,7 +113,11 @@ class FakeController final : public control::Controller {
         return failover_records;
     }
     [[nodiscard]] std::vector<control::DetectorReport> detectors() const override {
-        control::DetectorReport active{.uplink = "p0", .mac = mac("06:00:00:00:00:01")};
+        control::DetectorReport active, backup;
+        active.uplink = "p0";
+        active.mac = mac("06:00:00:00:00:01");
+        backup.uplink = "p1";
+        backup.mac = mac("0a:00:00:00:00:01");
         active.neighbours = {
             .failed = false,
             .targets = {{address("192.0.2.254"), false, 0}, {address("2001:db8::fe"), true, 7}}};
@@ -127,7 +131,7 @@ class FakeController final : public control::Controller {
                                          .sent = 12,
                                          .received = 11});
         active.bfd->discarded[static_cast<std::size_t>(net::BfdDiscard::ttl)] = 2;
-        return {active, {.uplink = "p1", .mac = mac("0a:00:00:00:00:01")}};
+        return {active, backup};
     }
     [[nodiscard]] control::FailoverReport failover() const override {
         control::UplinkReport active{"p0", 0, true, true, true, "", "polling", 1, {}};
