@@ -321,6 +321,8 @@ class TestRekey:
                    for target in targets]
         try:
             spis = self._rekey(bed)
+            wait_until(lambda: all(pings.text().count("icmp_seq") > 50 for pings in running),
+                       "more than 50 answers each")
             for pings in running:
                 pings.signal(signal.SIGINT)
                 pings.wait()
@@ -330,7 +332,7 @@ class TestRekey:
                 pings.stop()
         for text in texts:
             answered = [int(number) for number in re.findall(r"icmp_seq=(\d+)", text)]
-            assert answered == list(range(1, len(answered) + 1)) and len(answered) > 20
+            assert answered == list(range(1, len(answered) + 1)) and len(answered) > 50
         assert self._spis_heard(bed) == spis
 
     def test_tcp_goes_on(self, bed: Protected) -> None:

@@ -283,7 +283,8 @@ class TestShell:
         Steps:
             * Ping, until all of it is counted; clear, read; ping; read.
         Verify:
-            * Few packets and drops after the clearing, more packets after the pings.
+            * Few packets after the clearing, more after the pings; drops are zero. (A card answers
+              later, so that a packet may have come since.)
         """
         def counted() -> bool:
             return (hv1.shell.port("one").rx_packets >= 10
@@ -297,7 +298,7 @@ class TestShell:
         hv1.shell.run("clear stats")
         assert hv1.shell.port("one").rx_packets < 5
         assert hv1.shell.tenant("blue").rx_packets < 5
-        assert hv1.shell.drops().total < 5
+        assert hv1.shell.drops().total < (5 if nic.simulated() else 1)
         assert_pings(hv1.vms["one"], "10.0.0.3")
         wait_until(counted, "the pings are counted")
 
