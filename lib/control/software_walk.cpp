@@ -2,6 +2,7 @@
 #include "control/software_walk.h"
 
 #include "net/frame.h"
+#include "net/ipv4_checksum.h"
 #include "net/outer.h"
 #include "net/overhead.h"
 #include "net/too_big.h"
@@ -374,8 +375,7 @@ std::optional<DropReason> Walker::outer_fault(const net::Outer& outer, Octets pa
     const std::uint8_t* const ip = packet.data() + outer.ip_offset;
     const std::uint8_t* const udp = packet.data() + outer.udp_offset;
     const bool ipv4 = outer.family == net::IpFamily::ipv4;
-    if (ipv4 && rte_raw_cksum(ip, std::size_t{outer.udp_offset} - outer.ip_offset) != 0xffff)
-        return DropReason::outer_ip_checksum;
+    if (ipv4 && !net::ipv4_checksum_is_right(ip)) return DropReason::outer_ip_checksum;
     if (outer.fragment) return DropReason::outer_fragment;
     constexpr std::uint16_t shortest = net::udp_header_length + net::vxlan_header_length;
     if (outer.udp_length < shortest || outer.udp_offset + outer.udp_length != outer.end)

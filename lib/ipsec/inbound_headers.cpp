@@ -2,6 +2,7 @@
 #include "ipsec/esp_headers.h"
 #include "ipsec/ip_packet.h"
 #include "net/frame.h"
+#include "net/ipv4_checksum.h"
 
 #include <cstring>
 
@@ -16,8 +17,7 @@ namespace {
 bool checksum_is_right(const rte_mbuf* packet, const std::uint8_t* ip) {
     const std::uint64_t told = packet->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK;
     if (told == RTE_MBUF_F_RX_IP_CKSUM_GOOD) return true;
-    const auto* const header = reinterpret_cast<const rte_ipv4_hdr*>(ip);
-    return rte_raw_cksum(header, (header->version_ihl & 0x0fU) * 4U) == 0xffff;
+    return net::ipv4_checksum_is_right(ip);
 }
 
 /// RFC 6040 section 4.2. @return false: to be dropped
@@ -28,7 +28,7 @@ bool combine_ecn(std::uint8_t* ip, const IpPacket& inner, std::uint8_t outer_tra
     if (ecn.inner == before) return true;
     if (inner.family == net::IpFamily::ipv4) {
         ip[1] = static_cast<std::uint8_t>((ip[1] & 0xfcU) | ecn.inner);
-        write_ipv4_checksum(ip);
+        net::write_ipv4_checksum(ip);
     } else {
         ip[1] = static_cast<std::uint8_t>((ip[1] & 0xcfU) | static_cast<unsigned>(ecn.inner) << 4);
     }
@@ -74,7 +74,8 @@ MaybeFault InboundHeaders::admit(rte_mbuf* packet, std::uint16_t l2_length,
             return PacketFault::malformed;
     }
     const std::uint32_t esp = l2_length + ip.length - headers;
-    if ((esp - sizeof(rte_esp_hdr) - iv_ - icv_) % block_ != 0) return PacketFault::malformed;
+    if (((esp - sizeof(rte_esp_hdr) - iv_ - icv_) & (block_ - 1U)) != 0)
+        return PacketFault::malformed;
     rte_esp_hdr header;
     std::memcpy(&header, frame + headers, sizeof header);
     if (header.spi != spi_) return PacketFault::malformed;
@@ -105,12 +106,17 @@ MaybeFault InboundHeaders::finish(const Arrival& arrival, std::uint16_t l2_lengt
 MaybeFault InboundHeaders::finish_transport(rte_mbuf* packet, std::uint16_t l2_length,
                                             std::uint32_t& octets) const {
     std::uint8_t* const ip = octets_of(packet) + l2_length;
-    const IpPacket whole = parse_ip(ip, packet->data_len - l2_length);
-    if (!whole.whole) return PacketFault::malformed;
-    if (whole.protocol == protocol_none) return PacketFault::dummy;
-    if (whole.family == net::IpFamily::ipv4) write_ipv4_checksum(ip);
+    const bool ipv4 = outer_ == net::IpFamily::ipv4;
+    // The header is the one that admit() took, and librte_ipsec has written length and protocol.
+    const std::uint8_t protocol = ipv4 ? reinterpret_cast<const rte_ipv4_hdr*>(ip)->next_proto_id
+                                       : reinterpret_cast<const rte_ipv6_hdr*>(ip)->proto;
+    if (protocol == protocol_none) return PacketFault::dummy;
     forget_receive_flags(packet);
-    octets = whole.length;
+    if (ipv4) {
+        net::write_ipv4_checksum(ip);
+        packet->ol_flags |= RTE_MBUF_F_RX_IP_CKSUM_GOOD;
+    }
+    octets = packet->data_len - std::uint32_t{l2_length};
     return std::nullopt;
 }
 

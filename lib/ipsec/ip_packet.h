@@ -70,12 +70,6 @@ inline IpPacket parse_ip(const std::uint8_t* data, std::uint32_t room) {
     return {};
 }
 
-inline void write_ipv4_checksum(std::uint8_t* data) {
-    auto* const ip = reinterpret_cast<rte_ipv4_hdr*>(data);
-    ip->hdr_checksum = 0;
-    ip->hdr_checksum = rte_ipv4_cksum(ip);
-}
-
 /// In one segment, and of nobody else: may be encrypted where it lies.
 inline bool is_suitable(const rte_mbuf* packet) {
     return packet->nb_segs == 1 && RTE_MBUF_DIRECT(packet) && rte_mbuf_refcnt_read(packet) == 1;

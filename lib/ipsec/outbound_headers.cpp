@@ -2,6 +2,7 @@
 #include "ipsec/esp_headers.h"
 #include "ipsec/esp_overhead.h"
 #include "ipsec/ip_packet.h"
+#include "net/ipv4_checksum.h"
 
 #include <cstring>
 
@@ -147,7 +148,7 @@ void OutboundHeaders::finish(rte_mbuf* packet, std::uint16_t l2_length) const {
         auto* const header = reinterpret_cast<rte_ipv4_hdr*>(ip);
         header->total_length = rte_cpu_to_be_16(length);
         header->next_proto_id = udp_ ? protocol_udp : protocol_esp;
-        write_ipv4_checksum(ip);
+        net::write_ipv4_checksum(ip);
     } else {
         auto* const header = reinterpret_cast<rte_ipv6_hdr*>(ip);
         header->payload_len = rte_cpu_to_be_16(static_cast<std::uint16_t>(length - ip_length));

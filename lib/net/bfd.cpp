@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "net/bfd.h"
 
+#include "net/ipv4_checksum.h"
 #include "net/outer.h"
 #include "net/wire.h"
 
@@ -42,7 +43,7 @@ bool checksums_right(std::span<const std::uint8_t> frame, const Outer& outer) {
     if (outer.family == IpFamily::ipv6)
         return outer.udp_checksum != 0
                && rte_ipv6_udptcp_cksum_verify(reinterpret_cast<const rte_ipv6_hdr*>(ip), udp) == 0;
-    return rte_raw_cksum(ip, ipv4_header_length(ip[0])) == 0xffff
+    return ipv4_checksum_is_right(ip)
            && (outer.udp_checksum == 0
                || rte_ipv4_udptcp_cksum_verify(reinterpret_cast<const rte_ipv4_hdr*>(ip), udp)
                       == 0);
@@ -64,7 +65,7 @@ void write_ipv4(const BfdFrame& frame, std::uint8_t* out) {
     ip->next_proto_id = IPPROTO_UDP;
     std::memcpy(&ip->src_addr, frame.source.octets.data(), 4);
     std::memcpy(&ip->dst_addr, frame.destination.octets.data(), 4);
-    ip->hdr_checksum = rte_ipv4_cksum(ip);
+    write_ipv4_checksum(out);
     std::uint8_t* const udp = out + sizeof(rte_ipv4_hdr);
     store<std::uint16_t>(udp + offsetof(rte_udp_hdr, dgram_cksum), rte_ipv4_udptcp_cksum(ip, udp));
 }

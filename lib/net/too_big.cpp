@@ -2,6 +2,7 @@
 #include "net/too_big.h"
 
 #include "net/ip_address.h"
+#include "net/ipv4_checksum.h"
 #include "net/wire.h"
 
 #include <algorithm>
@@ -67,7 +68,7 @@ std::size_t write_ipv4(std::span<const std::uint8_t> original, std::uint16_t mtu
     ip->next_proto_id = IPPROTO_ICMP;
     std::memcpy(&ip->src_addr, &original[offsetof(rte_ipv4_hdr, dst_addr)], 4);
     std::memcpy(&ip->dst_addr, &original[offsetof(rte_ipv4_hdr, src_addr)], 4);
-    ip->hdr_checksum = rte_ipv4_cksum(ip);
+    write_ipv4_checksum(out);
 
     std::uint8_t* const icmp = out + sizeof(rte_ipv4_hdr);
     icmp[0] = icmp_unreachable;

@@ -2,6 +2,7 @@
 // Checks all of the outer headers that can be wrong, takes them off (RFC 7348, ECN by RFC 6040),
 // and checks the inner frame.
 #include "datapath/nodes/node.h"
+#include "net/ipv4_checksum.h"
 #include "net/overhead.h"
 
 #include <rte_ip.h>
@@ -32,8 +33,7 @@ struct OuterHeaders {
 bool ipv4_checksum_wrong(const rte_mbuf* packet, const OuterHeaders& outer) {
     const auto verdict = packet->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK;
     if (verdict == RTE_MBUF_F_RX_IP_CKSUM_GOOD) return false;
-    const std::size_t header_length = outer.udp_offset - ip_offset;
-    return rte_raw_cksum(outer.data + ip_offset, header_length) != 0xffff;
+    return !net::ipv4_checksum_is_right(outer.data + ip_offset);
 }
 
 /// Right only once the packet ends where the UDP datagram does.
