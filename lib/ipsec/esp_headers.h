@@ -24,7 +24,7 @@ class OutboundHeaders {
     OutboundHeaders(const SaSettings& settings, std::uint8_t scratch);
 
     /// Checks a frame of an Ethernet header of @p l2_length octets and an IP packet, cuts what
-    /// follows the packet, and sets l2_len and l3_len as librte_ipsec wants them.
+    /// precedes and follows the packet, and sets l2_len and l3_len as librte_ipsec wants them.
     /// @param octets becomes the length of the IP packet
     MaybeFault admit(rte_mbuf* packet, std::uint16_t l2_length, std::uint32_t& octets) const;
     /// The same where the NIC does all of ESP: nothing but checks, and l2_len and l3_len.
@@ -72,8 +72,9 @@ class InboundHeaders {
     /// @param in_nic the NIC decrypts: librte_ipsec adds no high half of the sequence number
     InboundHeaders(const SaSettings& settings, std::uint8_t scratch, bool in_nic);
 
-    /// Checks a frame with ESP of this SA, cuts Ethernet's padding, takes UDP encapsulation off,
-    /// and sets l2_len and l3_len. @param arrival all but sequence is set, where there is no fault
+    /// Checks a frame with ESP of this SA, cuts what precedes and follows the packet, takes UDP
+    /// encapsulation off, and sets l2_len and l3_len. @param arrival all but sequence is set, where
+    /// there is no fault
     MaybeFault admit(rte_mbuf* packet, std::uint16_t l2_length, Arrival& arrival) const;
     /// Makes it a frame again. @param octets becomes the length of the IP packet
     MaybeFault finish(const Arrival& arrival, std::uint16_t l2_length, std::uint32_t& octets) const;
@@ -85,7 +86,7 @@ class InboundHeaders {
     [[nodiscard]] PacketFault trailer_fault(const rte_mbuf* packet) const;
 
   private:
-    MaybeFault finish_transport(rte_mbuf* packet, std::uint16_t l2_length,
+    MaybeFault finish_transport(const Arrival& arrival, std::uint16_t l2_length,
                                 std::uint32_t& octets) const;
     MaybeFault finish_tunnel(const Arrival& arrival, std::uint16_t l2_length,
                              std::uint32_t& octets) const;

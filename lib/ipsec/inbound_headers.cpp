@@ -35,6 +35,14 @@ bool combine_ecn(std::uint8_t* ip, const IpPacket& inner, std::uint8_t outer_tra
     return true;
 }
 
+/// Makes what is left a frame, with the L2 header it came with.
+void put_l2(const Arrival& arrival, std::uint16_t l2_length) {
+    auto* const frame =
+        reinterpret_cast<std::uint8_t*>(rte_pktmbuf_prepend(arrival.packet, l2_length));
+    move_l2(frame, arrival.frame, l2_length);
+    arrival.packet->l2_len = l2_length;
+}
+
 /// What a NIC said is about the outer packet.
 void forget_receive_flags(rte_mbuf* packet) {
     packet->ol_flags &= ~(RTE_MBUF_F_RX_IP_CKSUM_MASK | RTE_MBUF_F_RX_L4_CKSUM_MASK
@@ -55,7 +63,7 @@ MaybeFault InboundHeaders::admit(rte_mbuf* packet, std::uint16_t l2_length,
                                  Arrival& arrival) const {
     if (!is_suitable(packet)) return PacketFault::unsuitable_buffer;
     if (packet->data_len <= l2_length) return PacketFault::malformed;
-    std::uint8_t* frame = octets_of(packet);
+    std::uint8_t* const frame = octets_of(packet);
     const IpPacket ip = parse_ip(frame + l2_length, packet->data_len - l2_length);
     if (!ip.whole || ip.family != outer_ || ip.fragment
         || ip.protocol != (udp_ ? protocol_udp : protocol_esp))
@@ -86,26 +94,26 @@ MaybeFault InboundHeaders::admit(rte_mbuf* packet, std::uint16_t l2_length,
     arrival.packet = packet;
     arrival.low_sequence = rte_be_to_cpu_32(header.seq);
     arrival.traffic_class = ip.traffic_class;
-    packet->l2_len = l2_length;
-    packet->l3_len = ip.header;
-    if (udp_) {
-        // librte_ipsec would look for extension headers in UDP's octets (IPv6).
-        std::memmove(frame + in_front, frame, std::size_t{l2_length} + ip.header);
-        frame = reinterpret_cast<std::uint8_t*>(rte_pktmbuf_adj(packet, in_front));
-    }
     arrival.frame = frame;
+    // librte_ipsec would look for extension headers in UDP's octets (IPv6).
+    if (udp_) std::memmove(frame + l2_length + in_front, frame + l2_length, ip.header);
+    // It moves what is in front of ESP octet by octet.
+    rte_pktmbuf_adj(packet, static_cast<std::uint16_t>(l2_length + in_front));
+    packet->l2_len = 0;
+    packet->l3_len = ip.header;
     return std::nullopt;
 }
 
 MaybeFault InboundHeaders::finish(const Arrival& arrival, std::uint16_t l2_length,
                                   std::uint32_t& octets) const {
-    return mode_ == Mode::transport ? finish_transport(arrival.packet, l2_length, octets)
+    return mode_ == Mode::transport ? finish_transport(arrival, l2_length, octets)
                                     : finish_tunnel(arrival, l2_length, octets);
 }
 
-MaybeFault InboundHeaders::finish_transport(rte_mbuf* packet, std::uint16_t l2_length,
+MaybeFault InboundHeaders::finish_transport(const Arrival& arrival, std::uint16_t l2_length,
                                             std::uint32_t& octets) const {
-    std::uint8_t* const ip = octets_of(packet) + l2_length;
+    rte_mbuf* const packet = arrival.packet;
+    std::uint8_t* const ip = octets_of(packet);
     const bool ipv4 = outer_ == net::IpFamily::ipv4;
     // The header is the one that admit() took, and librte_ipsec has written length and protocol.
     const std::uint8_t protocol = ipv4 ? reinterpret_cast<const rte_ipv4_hdr*>(ip)->next_proto_id
@@ -116,7 +124,8 @@ MaybeFault InboundHeaders::finish_transport(rte_mbuf* packet, std::uint16_t l2_l
         net::write_ipv4_checksum(ip);
         packet->ol_flags |= RTE_MBUF_F_RX_IP_CKSUM_GOOD;
     }
-    octets = packet->data_len - std::uint32_t{l2_length};
+    octets = packet->data_len;
+    put_l2(arrival, l2_length);
     return std::nullopt;
 }
 
@@ -129,13 +138,10 @@ MaybeFault InboundHeaders::finish_tunnel(const Arrival& arrival, std::uint16_t l
     // Behind the inner packet there may be padding that hides its length (RFC 4303 section 2.7).
     set_length(packet, inner.length);
     if (!combine_ecn(ip, inner, arrival.traffic_class)) return PacketFault::ecn_invalid;
-    std::uint8_t* const frame =
-        reinterpret_cast<std::uint8_t*>(rte_pktmbuf_prepend(packet, l2_length));
-    std::memmove(frame, arrival.frame, l2_length);
+    put_l2(arrival, l2_length);
     const rte_be16_t type = rte_cpu_to_be_16(
         inner.family == net::IpFamily::ipv4 ? RTE_ETHER_TYPE_IPV4 : RTE_ETHER_TYPE_IPV6);
-    std::memcpy(frame + l2_length - sizeof type, &type, sizeof type);
-    packet->l2_len = l2_length;
+    std::memcpy(ip - sizeof type, &type, sizeof type);
     packet->l3_len = inner.header;
     forget_receive_flags(packet);
     octets = inner.length;

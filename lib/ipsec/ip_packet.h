@@ -5,8 +5,10 @@
 #include "net/ip_address.h"
 
 #include <cstdint>
+#include <cstring>
 
 #include <rte_byteorder.h>
+#include <rte_ether.h>
 #include <rte_ip.h>
 #include <rte_mbuf.h>
 
@@ -77,6 +79,14 @@ inline bool is_suitable(const rte_mbuf* packet) {
 
 inline std::uint8_t* octets_of(rte_mbuf* packet) {
     return rte_pktmbuf_mtod(packet, std::uint8_t*);
+}
+
+/// The Ethernet header in front of a packet, which rarely has a tag. The two may overlap.
+inline void move_l2(std::uint8_t* to, const std::uint8_t* from, std::uint16_t length) {
+    if (length == RTE_ETHER_HDR_LEN)
+        std::memmove(to, from, RTE_ETHER_HDR_LEN);
+    else
+        std::memmove(to, from, length);
 }
 
 /// Cuts the end; a packet in one segment.

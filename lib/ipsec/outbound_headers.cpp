@@ -86,13 +86,12 @@ MaybeFault OutboundHeaders::admit(rte_mbuf* packet, std::uint16_t l2_length,
 
     // librte_ipsec takes this flag for a failure of the cipher.
     packet->ol_flags &= ~(RTE_MBUF_F_RX_SEC_OFFLOAD | RTE_MBUF_F_RX_SEC_OFFLOAD_FAILED);
-    packet->l2_len = l2_length;
-    packet->l3_len = ip.header;
-    if (mode_ == Mode::transport) return std::nullopt;
-    // Where it will be in front of what librte_ipsec prepends: finish() has to make room only.
-    std::memmove(frame - prepended_, frame, l2_length);
+    // To where it will be in front of what is prepended: finish() has to make room only, and
+    // librte_ipsec, which moves headers octet by octet, has less to move.
+    move_l2(frame - prepended_, frame, l2_length);
     rte_pktmbuf_adj(packet, l2_length);
     packet->l2_len = 0;
+    packet->l3_len = ip.header;
     return std::nullopt;
 }
 
@@ -131,18 +130,17 @@ void OutboundHeaders::finish(rte_mbuf* packet, std::uint16_t l2_length) const {
     std::uint16_t ip_length = packet->l3_len;
     if (mode_ == Mode::tunnel) {
         ip_length = ipv4 ? sizeof(rte_ipv4_hdr) : sizeof(rte_ipv6_hdr);
-        std::uint8_t* const frame =
-            reinterpret_cast<std::uint8_t*>(rte_pktmbuf_prepend(packet, l2_length));
         const rte_be16_t type = rte_cpu_to_be_16(ipv4 ? RTE_ETHER_TYPE_IPV4 : RTE_ETHER_TYPE_IPV6);
-        std::memcpy(frame + l2_length - sizeof type, &type, sizeof type);
+        std::memcpy(octets_of(packet) - sizeof type, &type, sizeof type);
     } else if (udp_) {
-        std::uint8_t* const frame =
+        std::uint8_t* const header =
             reinterpret_cast<std::uint8_t*>(rte_pktmbuf_prepend(packet, sizeof(rte_udp_hdr)));
-        std::memmove(frame, frame + sizeof(rte_udp_hdr), std::size_t{l2_length} + ip_length);
+        std::memmove(header, header + sizeof(rte_udp_hdr), ip_length);
     }
+    std::uint8_t* const ip = octets_of(packet);
+    rte_pktmbuf_prepend(packet, l2_length);
     packet->l2_len = l2_length;
     packet->l3_len = ip_length;
-    std::uint8_t* const ip = octets_of(packet) + l2_length;
     const auto length = static_cast<std::uint16_t>(packet->pkt_len - l2_length);
     if (ipv4) {
         auto* const header = reinterpret_cast<rte_ipv4_hdr*>(ip);

@@ -8,6 +8,7 @@
 #include "net/outer.h"
 
 #include <algorithm>
+#include <cstring>
 #include <optional>
 
 namespace sallyport::datapath {
@@ -77,6 +78,8 @@ struct Burst {
     const net::DetectorStation* detectors = nullptr;
     /// Some of it is tenants' traffic by the active uplink.
     bool has_data = false;
+    /// Of the last packet with ESP for one of our SAs.
+    const net::IpAddress* protected_vtep = nullptr;
 
     void enter(std::uint16_t packet_port) {
         if (packet_port == port) return;
@@ -107,18 +110,30 @@ std::optional<rte_edge_t> refuse(const Burst& burst, const rte_mbuf* packet, Pac
     return drop(out, DropReason::not_for_us, to_drop);
 }
 
+bool is_to(const net::Outer& outer, const net::IpAddress& address) {
+    if (outer.family != address.family) return false;
+    return outer.family == net::IpFamily::ipv4
+               ? std::memcmp(outer.destination, address.octets.data(), 4) == 0
+               : std::memcmp(outer.destination, address.octets.data(), 16) == 0;
+}
+
 /// Whether ESP to this address is for one of our SAs, if for anybody.
-bool is_protected(const Tables& tables, const net::Outer& outer) {
-    const LocalEndpointsView* const local = tables.local_endpoints.get(0);
-    return local != nullptr
-           && std::binary_search(local->protected_vteps.begin(), local->protected_vteps.end(),
-                                 net::IpAddress::from_octets(outer.family, outer.destination));
+bool is_protected(Burst& burst, const net::Outer& outer) {
+    if (burst.protected_vtep != nullptr && is_to(outer, *burst.protected_vtep)) return true;
+    const LocalEndpointsView* const local = burst.tables.local_endpoints.get(0);
+    if (local == nullptr) return false;
+    const auto& vteps = local->protected_vteps;
+    const auto found = std::lower_bound(
+        vteps.begin(), vteps.end(), net::IpAddress::from_octets(outer.family, outer.destination));
+    if (found == vteps.end() || !is_to(outer, *found)) return false;
+    burst.protected_vtep = &*found;
+    return true;
 }
 
 enum class Found : std::uint8_t { edge, key4, key6 };
 
 /// First pass over a packet: its edge, or its key.
-Found classify(const Burst& burst, std::uint16_t index, rte_mbuf* packet, PacketMeta& out,
+Found classify(Burst& burst, std::uint16_t index, rte_mbuf* packet, PacketMeta& out,
                Lookups<TunnelKey4>& lookups4, Lookups<TunnelKey6>& lookups6, rte_edge_t& edge) {
     out.tenant = no_tenant;
     out.source_port = from_underlay;
@@ -127,7 +142,7 @@ Found classify(const Burst& burst, std::uint16_t index, rte_mbuf* packet, Packet
         return Found::edge;
     }
     const net::Outer outer = net::parse_outer(octets(packet), packet->data_len, packet->pkt_len);
-    if (outer.has_spi && is_protected(burst.tables, outer)) {
+    if (outer.has_spi && is_protected(burst, outer)) {
         out.tunnel = outer.spi;
         edge = outer.fragment ? drop(out, DropReason::outer_fragment, to_drop)
                               : rte_edge_t{to_esp_inbound};
