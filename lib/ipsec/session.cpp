@@ -51,9 +51,9 @@ bool reached(std::uint64_t value, std::uint64_t limit) {
 } // namespace
 
 SaSession::SaSession(SaSettings settings, std::unique_ptr<EspEngine> engine)
-    : settings_(std::move(settings)), engine_(std::move(engine)),
+    : settings_(std::move(settings)), engine_(std::move(engine)), kind_(engine_->kind()),
       outbound_(settings_, scratch_of(info(settings_.algorithm))),
-      inbound_(settings_, scratch_of(info(settings_.algorithm)), is_inline(engine_->kind())),
+      inbound_(settings_, scratch_of(info(settings_.algorithm)), is_inline(kind_)),
       window_(settings_.replay_window, settings_.first_sequence), next_(settings_.first_sequence),
       newest_(settings_.first_sequence - 1),
       bound_(settings_.sequence_bound == 0 ? std::numeric_limits<std::uint64_t>::max()
@@ -119,7 +119,7 @@ BurstResult SaSession::protect(rte_mbuf** packets, PacketFault* faults, std::uin
     if (is_over()) return refuse_all(PacketFault::lifetime_over, faults, count, counters_);
     if (!engine_->sits_on(port))
         return refuse_all(PacketFault::engine_failure, faults, count, counters_);
-    const bool whole_in_nic = engine_->kind() == Engine::inline_protocol;
+    const bool whole_in_nic = kind_ == Engine::inline_protocol;
     Burst burst;
     PacketFault no_number{};
     const std::uint64_t numbers = numbers_left(no_number);
@@ -157,7 +157,7 @@ PacketFault SaSession::refusal(const Arrival& arrival) const {
     const std::uint64_t flags = arrival.packet->ol_flags;
     if ((flags & RTE_MBUF_F_RX_SEC_OFFLOAD_FAILED) != 0) return PacketFault::bad_icv;
     // Not decrypted by the NIC that should have: not authenticated either.
-    if (engine_->kind() == Engine::inline_crypto && (flags & RTE_MBUF_F_RX_SEC_OFFLOAD) == 0)
+    if (kind_ == Engine::inline_crypto && (flags & RTE_MBUF_F_RX_SEC_OFFLOAD) == 0)
         return PacketFault::engine_failure;
     switch (window_.check(arrival.sequence)) {
     case ReplayWindow::Verdict::replayed:
@@ -187,7 +187,7 @@ MaybeFault SaSession::accept(const Arrival& arrival, std::uint16_t l2_length,
 MaybeFault SaSession::admit(rte_mbuf* packet, std::uint16_t l2_length, Arrival& arrival) const {
     if (const MaybeFault fault = inbound_.admit(packet, l2_length, arrival)) return fault;
     // librte_ipsec takes it for a failure of our cipher.
-    if (!is_inline(engine_->kind())) packet->ol_flags &= ~RTE_MBUF_F_RX_SEC_OFFLOAD_FAILED;
+    if (!is_inline(kind_)) packet->ol_flags &= ~RTE_MBUF_F_RX_SEC_OFFLOAD_FAILED;
     arrival.sequence = settings_.esn ? window_.whole(arrival.low_sequence) : arrival.low_sequence;
     const ReplayWindow::Verdict verdict = window_.check(arrival.sequence);
     if (verdict == ReplayWindow::Verdict::replayed) return PacketFault::replayed;
@@ -218,8 +218,7 @@ BurstResult SaSession::take_from_nic(rte_mbuf** packets, PacketFault* faults, st
 BurstResult SaSession::unprotect(rte_mbuf** packets, PacketFault* faults, std::uint16_t count,
                                  std::uint16_t l2_length) {
     if (is_over()) return refuse_all(PacketFault::lifetime_over, faults, count, counters_);
-    if (engine_->kind() == Engine::inline_protocol)
-        return take_from_nic(packets, faults, count, l2_length);
+    if (kind_ == Engine::inline_protocol) return take_from_nic(packets, faults, count, l2_length);
     Burst burst;
     std::array<Arrival, largest_burst> arrivals;
     for (std::uint16_t i = 0; i < count; ++i) {
@@ -233,7 +232,8 @@ BurstResult SaSession::unprotect(rte_mbuf** packets, PacketFault* faults, std::u
     if (burst.count == 0) return burst.hand_back(packets, faults, 0, counters_);
 
     const std::uint16_t admitted = burst.count;
-    std::array<rte_mbuf*, largest_burst> done = burst.under_way;
+    std::array<rte_mbuf*, largest_burst> done;
+    std::copy_n(burst.under_way.begin(), admitted, done.begin());
     const BurstResult result = engine_->run(done.data(), admitted);
     std::uint64_t taken = 0, octets = 0;
     std::uint16_t good = 0, next = 0;

@@ -61,7 +61,7 @@ class SaSession {
         counters_.of(PacketFault::selector_mismatch).add(packets);
     }
 
-    [[nodiscard]] Engine engine() const { return engine_->kind(); }
+    [[nodiscard]] Engine engine() const { return kind_; }
     /// Without the key.
     [[nodiscard]] const SaSettings& settings() const { return settings_; }
     [[nodiscard]] const SaCounters& counters() const { return counters_; }
@@ -98,6 +98,7 @@ class SaSession {
 
     SaSettings settings_;
     std::unique_ptr<EspEngine> engine_;
+    Engine kind_;
     OutboundHeaders outbound_;
     InboundHeaders inbound_;
     ReplayWindow window_;

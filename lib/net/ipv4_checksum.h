@@ -11,22 +11,23 @@
 
 namespace sallyport::net {
 
+/// The same of a header with options.
+std::uint16_t ipv4_header_sum_with_options(const std::uint8_t* header);
+
 /// Ones' complement sum of the header's words, as they lie in memory: 0xffff where its checksum is
 /// right. @param header whole: as many octets as its IHL says, 20 at least
 inline std::uint16_t ipv4_header_sum(const std::uint8_t* header) {
-    if (header[0] != RTE_IPV4_VHL_DEF) return rte_raw_cksum(header, ipv4_header_length(header[0]));
+    if (header[0] != RTE_IPV4_VHL_DEF) return ipv4_header_sum_with_options(header);
     // Of each field as it is written, so that the processor need not wait for fields that were
     // written just before: rte_raw_cksum(), which loads several at once, does.
     const auto* const ip = reinterpret_cast<const rte_ipv4_hdr*>(header);
-    std::uint64_t sum =
-        std::uint64_t{load<std::uint32_t>(header + offsetof(rte_ipv4_hdr, src_addr))}
-        + load<std::uint32_t>(header + offsetof(rte_ipv4_hdr, dst_addr));
+    std::uint64_t sum = std::uint64_t{ip->src_addr} + ip->dst_addr;
     sum +=
         rte_cpu_to_be_16(static_cast<std::uint16_t>(RTE_IPV4_VHL_DEF << 8 | ip->type_of_service));
     sum += rte_cpu_to_be_16(static_cast<std::uint16_t>(ip->time_to_live << 8 | ip->next_proto_id));
     sum += std::uint64_t{ip->total_length} + ip->packet_id + ip->fragment_offset + ip->hdr_checksum;
-    sum = (sum & 0xffffffff) + (sum >> 32);
-    sum = (sum & 0xffff) + (sum >> 16);
+    // Three carries at most: of 32 bits twice, and of what that left.
+    sum = (sum & 0xffff) + (sum >> 16 & 0xffff) + (sum >> 32);
     sum = (sum & 0xffff) + (sum >> 16);
     return static_cast<std::uint16_t>((sum & 0xffff) + (sum >> 16));
 }

@@ -29,6 +29,12 @@ class Opening {
         : worker_(worker), graph_(graph), node_(node) {}
 
     void take(rte_mbuf* packet, std::uint32_t sa) {
+        // Packets of one SA come in runs, and what is true of the burst's is true of this one.
+        if (burst_.count > 0 && sa == sa_ && burst_.count < burst_.packets.size()) {
+            meta(packet).tenant = tenant_;
+            burst_.packets[burst_.count++] = packet;
+            return;
+        }
         const InboundSaView* const view = worker_.tables->inbound_sas.get(sa);
         if (view == nullptr) return refuse(packet, reason_of_no_sa(packet));
         const TunnelView* const tunnel = worker_.tables->tunnels.get(view->tunnel);
@@ -43,6 +49,8 @@ class Opening {
         if (burst_.is_other(view->session.get())) flush();
         burst_.add(view->session.get(), packet);
         view_ = view;
+        sa_ = sa;
+        tenant_ = tunnel->tenant;
     }
 
     void flush() {
@@ -87,8 +95,10 @@ class Opening {
     rte_graph* graph_;
     rte_node* node_;
     EspBurst burst_;
-    /// Of the burst's packets.
+    // Of the burst's packets.
     const InboundSaView* view_ = nullptr;
+    std::uint32_t sa_ = 0;
+    overlay::TenantId tenant_ = 0;
 };
 
 void process_batch(const Tables& tables, Opening& opening, void** packets, std::uint16_t count) {
