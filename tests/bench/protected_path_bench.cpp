@@ -3,9 +3,10 @@
 // through fdb, VXLAN and ESP to the uplink, and back; beside the cipher alone in the same run.
 // Each figure is the median burst of 32. Prints a table in Markdown.
 //
-//   protected_path_bench [EAL options] [-- out:SIZE=CYCLES in:SIZE=CYCLES ...]
+//   protected_path_bench [EAL options] [-- out:SIZE=CYCLES in:SIZE=CYCLES ... [only=WAY:SIZE]]
 //
-// Behind the dashes: what dpdk-test-crypto-perf found on the same core, as run.sh asks it.
+// Behind the dashes: what dpdk-test-crypto-perf found on the same core, as run.sh asks it. With
+// "only" that row alone, thirty times as long: for a profiler.
 #include "cipher_cycles.h"
 #include "ipsec/engine_choice.h"
 #include "support/frames.h"
@@ -49,8 +50,8 @@ struct Result {
 
 class Bench {
   public:
-    explicit Bench(const ipsec::CryptoDevices& devices)
-        : devices_(devices), hypervisor_(settings()) {
+    Bench(const ipsec::CryptoDevices& devices, std::size_t times)
+        : devices_(devices), times_(times), hypervisor_(settings()) {
         overlay::TenantRow row;
         row.vni = 100;
         row.mtu = 9000;
@@ -120,7 +121,7 @@ class Bench {
     template<class Prepare>
     Result measure(RingPort& in, RingPort& out, const Octets& octets, std::size_t frame_size,
                    Prepare prepare) {
-        const std::size_t walks = frame_size > 2000 ? 3000 : 10000;
+        const std::size_t walks = times_ * (frame_size > 2000 ? 3000 : 10000);
         std::vector<std::uint64_t> cycles;
         for (std::size_t walk = 0; walk < walks + walks / 10; ++walk) {
             if (walk == walks / 10) {
@@ -153,6 +154,8 @@ class Bench {
     }
 
     const ipsec::CryptoDevices& devices_;
+    /// How much longer than usual.
+    std::size_t times_;
     Hypervisor hypervisor_;
     overlay::TenantId tenant_ = 0;
     RingPort* vm_ = nullptr;
@@ -163,25 +166,34 @@ class Bench {
     std::string device;
 };
 
-/// Cycles a buffer, by "out:1440".
-using Yardstick = std::map<std::string, double>;
+struct Words {
+    /// Cycles a buffer, by "out:1440".
+    std::map<std::string, double> yardstick;
+    /// "in:1440"; empty: all rows.
+    std::string only;
+};
 
-Yardstick read_yardstick(const std::vector<std::string>& words) {
-    Yardstick yardstick;
+Words read_words(const std::vector<std::string>& words) {
+    Words read;
     for (const std::string& word : words) {
         const std::size_t equals = word.find('=');
         if (equals == std::string::npos) throw std::runtime_error(word + " is no WAY:SIZE=CYCLES");
-        yardstick[word.substr(0, equals)] = std::stod(word.substr(equals + 1));
+        const std::string key = word.substr(0, equals), value = word.substr(equals + 1);
+        if (key == "only")
+            read.only = value;
+        else
+            read.yardstick[key] = std::stod(value);
     }
-    return yardstick;
+    return read;
 }
 
-void print(const std::string& way, std::size_t size, const Yardstick& yardstick, double cipher,
+void print(const std::string& way, std::size_t size, const Words& words, double cipher,
            const Result& result) {
     const double gigabits =
         static_cast<double>(rte_get_tsc_hz()) / result.cycles * static_cast<double>(size) * 8 / 1e9;
     std::printf("| %-3s | %4zu |", way.c_str(), size);
-    if (const auto perf = yardstick.find(way + ":" + std::to_string(size)); perf != yardstick.end())
+    if (const auto perf = words.yardstick.find(way + ":" + std::to_string(size));
+        perf != words.yardstick.end())
         std::printf(" %6.0f | %.2f |", perf->second, perf->second / result.cycles);
     else
         std::printf(" - | - |");
@@ -196,12 +208,12 @@ void print(const std::string& way, std::size_t size, const Yardstick& yardstick,
 
 void run(const std::vector<std::string>& arguments) {
     const auto dashes = std::find(arguments.begin(), arguments.end(), "--");
-    const Yardstick yardstick =
-        read_yardstick({dashes == arguments.end() ? dashes : dashes + 1, arguments.end()});
+    const Words words =
+        read_words({dashes == arguments.end() ? dashes : dashes + 1, arguments.end()});
     start_eal({arguments.begin(), dashes});
     const auto devices = ipsec::CryptoDevices::open({});
     if (!devices) throw std::runtime_error(devices.error().message());
-    Bench bench(**devices);
+    Bench bench(**devices, words.only.empty() ? 1 : 30);
     const int id = rte_cryptodev_get_dev_id(bench.device.c_str());
     if (id < 0) throw std::runtime_error("no device " + bench.device);
     const auto device = static_cast<std::uint8_t>(id);
@@ -212,12 +224,13 @@ void run(const std::vector<std::string>& arguments) {
     for (const std::size_t size : frame_sizes) {
         // What ESP encrypts is the VM's frame with UDP and VXLAN headers in front.
         const std::size_t encrypted = size + 50;
-        const double out =
-            cipher_cycles(**devices, device, algorithm, Direction::outbound, encrypted);
-        print("out", size, yardstick, out, bench.outbound(size));
-        const double in =
-            cipher_cycles(**devices, device, algorithm, Direction::inbound, encrypted);
-        print("in", size, yardstick, in, bench.inbound(size));
+        for (const Direction direction : {Direction::outbound, Direction::inbound}) {
+            const bool out = direction == Direction::outbound;
+            const std::string way = out ? "out" : "in";
+            if (!words.only.empty() && words.only != way + ":" + std::to_string(size)) continue;
+            const double cipher = cipher_cycles(**devices, device, algorithm, direction, encrypted);
+            print(way, size, words, cipher, out ? bench.outbound(size) : bench.inbound(size));
+        }
     }
 }
 
