@@ -74,6 +74,7 @@ Json failover_settings_json(const config::Settings& settings) {
             {"hold_down_ms", policy.hold_down_base.count()},
             {"hold_down_limit_ms", policy.hold_down_limit.count()},
             {"hold_down_quiet_ms", policy.hold_down_quiet.count()},
+            {"real_time", failover.real_time},
             {"poll_interval_ms", failover.poll_interval.count()},
             {"announce_count", failover.announce_count},
             {"announce_interval_ms", failover.announce_interval.count()},

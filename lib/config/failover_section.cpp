@@ -87,6 +87,7 @@ void parse_failover(const Keys& keys, std::span<const std::string> uplinks,
     const Values values(keys);
     parse_primary(keys, uplinks, settings.policy);
     parse_policy(values, settings.policy);
+    values.take_flag("failover.real_time", settings.real_time);
     values.take_duration("failover.poll_interval_ms", {1, 1000, "milliseconds"},
                          settings.poll_interval);
     values.take_number("failover.announce_count", {1, 255}, settings.announce_count);

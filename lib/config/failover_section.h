@@ -20,6 +20,7 @@ inline constexpr auto failover_forms = std::to_array<KeyForm>({
     {"failover.hold_down_ms"},
     {"failover.hold_down_limit_ms"},
     {"failover.hold_down_quiet_ms"},
+    {"failover.real_time"},
     {"failover.poll_interval_ms"},
     {"failover.announce_count"},
     {"failover.announce_interval_ms"},

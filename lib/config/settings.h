@@ -180,6 +180,8 @@ struct NeighbourProbeSettings {
 struct FailoverSettings {
     /// Which uplink is active, and when that changes.
     failover::StateMachineSettings policy{.primary = failover::UplinkIndex{0}};
+    /// The threads that failover waits for go ahead of ordinary ones.
+    bool real_time = true;
     /// Polling of the link state, the net below the events.
     std::chrono::milliseconds poll_interval{10};
     /// Announcements of each local vtep after a switch, and their spacing.

@@ -106,10 +106,11 @@ std::string uplinks_text(const Settings& settings) {
                          to_string(policy.preempt), policy.updelay.count(),
                          policy.downdelay.count(), policy.hold_down_base.count(),
                          policy.hold_down_limit.count(), policy.hold_down_quiet.count())
-           + fmt::format("poll_interval_ms = {}\nannounce_count = {}\nannounce_interval_ms = {}\n"
+           + fmt::format("real_time = {}\npoll_interval_ms = {}\nannounce_count = "
+                         "{}\nannounce_interval_ms = {}\n"
                          "probe_port = {}\n",
-                         failover.poll_interval.count(), failover.announce_count,
-                         failover.announce_interval.count(),
+                         on_or_off(failover.real_time), failover.poll_interval.count(),
+                         failover.announce_count, failover.announce_interval.count(),
                          failover.probe_port == 0 ? "none" : std::to_string(failover.probe_port))
            + detectors_text(failover) + '\n';
 }

@@ -149,7 +149,7 @@ Expected<void> RunningController::watch_kernel() {
     callbacks.removed = [this](const auto& interface, underlay::Removal how, auto seen) {
         if (links_ != nullptr) links_->interface_removed(interface, how, seen);
     };
-    auto kernel = underlay::KernelWatch::open(std::move(callbacks));
+    auto kernel = underlay::KernelWatch::open(std::move(callbacks), settings_.failover.real_time);
     if (!kernel) return tl::unexpected(kernel.error());
     kernel_ = std::move(*kernel);
     auto watched = loop_.watch_first(kernel_->links_fd(), [this] { kernel_->process_links(); });

@@ -111,8 +111,8 @@ void NetlinkKernelWatch::complain(const Error& error) {
     spdlog::warn("underlay: {}", error.message());
 }
 
-Expected<std::unique_ptr<KernelWatch>> KernelWatch::open(Callbacks callbacks) {
-    auto links = LinkEvents::open();
+Expected<std::unique_ptr<KernelWatch>> KernelWatch::open(Callbacks callbacks, bool real_time) {
+    auto links = LinkEvents::open(real_time);
     if (!links) return tl::unexpected(links.error());
     auto events = EventSocket::open({RTNLGRP_NEIGH, RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE,
                                      RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV4_RULE,

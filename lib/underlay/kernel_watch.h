@@ -49,7 +49,8 @@ class KernelWatch {
             removed;
     };
 
-    static Expected<std::unique_ptr<KernelWatch>> open(Callbacks callbacks);
+    /// @param real_time see LinkEvents::open()
+    static Expected<std::unique_ptr<KernelWatch>> open(Callbacks callbacks, bool real_time);
     virtual ~KernelWatch() = default;
 
     /// Readable when there is something to process(). Owned by the object.

@@ -2,6 +2,7 @@
 #include "underlay/link_events.h"
 
 #include "base/errno_text.h"
+#include "base/real_time.h"
 #include "underlay/netlink.h"
 
 #include <array>
@@ -42,11 +43,11 @@ void raise(const base::FileDescriptor& event) {
 
 } // namespace
 
-Expected<std::unique_ptr<LinkEvents>> LinkEvents::open() {
+Expected<std::unique_ptr<LinkEvents>> LinkEvents::open(bool real_time) {
     auto socket = EventSocket::open({RTNLGRP_LINK});
     if (!socket) return tl::unexpected(socket.error());
     std::unique_ptr<LinkEvents> events(new LinkEvents(std::move(*socket)));
-    if (auto started = events->start(); !started) return tl::unexpected(started.error());
+    if (auto started = events->start(real_time); !started) return tl::unexpected(started.error());
     return events;
 }
 
@@ -56,7 +57,7 @@ LinkEvents::~LinkEvents() {
     listener_.join();
 }
 
-Expected<void> LinkEvents::start() {
+Expected<void> LinkEvents::start(bool real_time) {
     ready_.reset(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
     end_.reset(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
     epoll_.reset(::epoll_create1(EPOLL_CLOEXEC));
@@ -70,7 +71,11 @@ Expected<void> LinkEvents::start() {
             return failure("cannot watch a netlink socket: " + base::errno_text());
     }
     try {
-        listener_ = std::thread([this] { listen(); });
+        listener_ = std::thread([this, real_time] {
+            // Where it is not allowed, the control thread says so.
+            if (real_time) static_cast<void>(base::enter_real_time());
+            listen();
+        });
     } catch (const std::system_error& error) {
         return failure(std::string("cannot start the thread that hears of links: ") + error.what());
     }

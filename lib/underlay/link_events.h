@@ -35,7 +35,9 @@ class LinkEvents {
         bool lost = false;
     };
 
-    static Expected<std::unique_ptr<LinkEvents>> open();
+    /// @param real_time the thread that hears of links is to have a real-time priority, where
+    ///        that is allowed
+    static Expected<std::unique_ptr<LinkEvents>> open(bool real_time);
     ~LinkEvents();
     LinkEvents(const LinkEvents&) = delete;
     LinkEvents& operator=(const LinkEvents&) = delete;
@@ -47,7 +49,7 @@ class LinkEvents {
 
   private:
     explicit LinkEvents(EventSocket socket) : socket_(std::move(socket)) {}
-    Expected<void> start();
+    Expected<void> start(bool real_time);
     void listen();
     /// With the mutex held.
     void read();

@@ -62,6 +62,7 @@ downdelay_ms = 20
 hold_down_ms = 2000
 hold_down_limit_ms = 32000
 hold_down_quiet_ms = 90000
+real_time = off
 poll_interval_ms = 5
 announce_count = 7
 announce_interval_ms = 250
@@ -203,6 +204,7 @@ TEST(GoodMain, EveryKey) {
                                  .hold_down_base = 2s,
                                  .hold_down_limit = 32s,
                                  .hold_down_quiet = 90s},
+                                false,
                                 5ms,
                                 7,
                                 250ms,
@@ -347,6 +349,7 @@ TEST(ConfigText, NamesEveryKeyOfTheDocumentation) {
                             "device",
                             "interface",
                             "primary",
+                            "real_time",
                             "poll_interval_ms",
                             "announce_count",
                             "announce_interval_ms",

@@ -176,7 +176,7 @@ void KernelWatchTest::open_watch() {
         carriers[interface].push_back(carrier);
         if (on_carrier) on_carrier(interface);
     };
-    auto opened = KernelWatch::open(std::move(callbacks));
+    auto opened = KernelWatch::open(std::move(callbacks), false);
     ASSERT_TRUE(opened) << opened.error().message();
     watch = std::move(*opened);
 }

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "base/real_time.h"
+
+#include "base/errno_text.h"
+
+#include <sched.h>
+
+namespace sallyport::base {
+
+Expected<void> enter_real_time() {
+    sched_param parameters{};
+    parameters.sched_priority = sched_get_priority_min(SCHED_RR);
+    // Of the calling thread, as Linux has it.
+    if (::sched_setscheduler(0, SCHED_RR | SCHED_RESET_ON_FORK, &parameters) == 0) return {};
+    return failure("cannot take a real-time priority: " + errno_text(), {},
+                   "give the process CAP_SYS_NICE, or a real-time limit (ulimit -r 1)");
+}
+
+} // namespace sallyport::base
