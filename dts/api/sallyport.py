@@ -46,7 +46,8 @@ class Sallyport:
 
     def __init__(self, namespace: Namespace, main: MainConfig,
                  tenants: list[TenantConfig] | None = None, workers: int = 1,
-                 memory_mb: int = 512, card: SimulatedCard | None = None) -> None:
+                 memory_mb: int = 512, card: SimulatedCard | None = None,
+                 before: list[str] | None = None) -> None:
         Sallyport._count += 1
         self.namespace = namespace
         self.main = main
@@ -54,6 +55,8 @@ class Sallyport:
         self.workers = workers
         self.memory_mb = memory_mb
         self.card = card
+        #: A command that becomes the process, with its own options: setpriv(1).
+        self.before = list(before or [])
         self.folder = Path(tempfile.mkdtemp(prefix=f"{namespace.name}-"))
         self.prefix = f"{namespace.name}-{Sallyport._count}"
         self.socket = self.folder / "shell.sock"
@@ -96,7 +99,7 @@ class Sallyport:
             program = [*debian13.inside("env", *self.card.environment(self.folder),
                                         str(debian13.BUILD / "app" / "sallyport")),
                        "-a", "0000:00:00.0", "-m", str(self.memory_mb + _CARD_MEMORY_MB)]
-        return [*program, *options, "--", "--config", str(self.main_file)]
+        return [*self.before, *program, *options, "--", "--config", str(self.main_file)]
 
     def start(self, ready: bool = True, timeout: float = 20.0) -> Sallyport:
         """Starts the process and waits until its shell answers."""

@@ -585,6 +585,34 @@ class TestProcess:
             entry = json.loads(line)
             assert {"time", "level", "message"} <= set(entry), line
 
+    @pytest.mark.software_only("no packet")
+    @pytest.mark.parametrize("case", ["on", "off", "not allowed"])
+    def test_real_time(self, hypervisor: Hypervisor, case: str) -> None:
+        """`failover.real_time`: the threads that failover waits for go ahead of all others.
+
+        Steps:
+            * Start with it, without it, and without the right to it.
+        Verify:
+            * The control thread and that of the links have the policy SCHED_RR, and no other thread has; with
+              `off` and without the right none has. Without the right the log says so, and all works.
+        """
+        hypervisor.main.settings["failover.real_time"] = "off" if case == "off" else "on"
+        before = ["setpriv", "--bounding-set=-sys_nice", "--"] if case == "not allowed" else []
+        sallyport = Sallyport(hypervisor.namespace, hypervisor.main,
+                              list(hypervisor.tenants.values()), card=hypervisor.card,
+                              before=before)
+        sallyport.start()
+        threads = [int(task.name) for task in Path(f"/proc/{sallyport.pid()}/task").iterdir()]
+        ahead = [thread for thread in threads
+                 if os.sched_getscheduler(thread) & ~os.SCHED_RESET_ON_FORK == os.SCHED_RR]
+        log = sallyport.log()
+        sallyport.close()
+        if case == "on":
+            assert len(ahead) == 2 and sallyport.pid() in ahead, (ahead, log)
+        else:
+            assert not ahead, log
+        assert ("cannot take a real-time priority" in log) == (case == "not allowed"), log
+
     def test_runtime_errors(self, hypervisor: Hypervisor) -> None:
         """Devices that are not there are an error with a name, and nothing stays behind.
 
