@@ -79,9 +79,12 @@ Expected<void> RunningController::remove_tenant(const std::string& name) {
 Expected<void> RunningController::rekey(const std::string& tenant) {
     auto* const running = find_tenant_settings(tenant);
     if (running == nullptr) return tl::unexpected(unknown_tenant(tenant));
-    config::Settings others = settings_;
-    std::erase_if(others.tenants, [&](const auto& other) { return other.name == tenant; });
-    auto loaded = config::load_tenant(running->file, others);
+    config::Loaded<config::TenantSettings> loaded;
+    loop_.run_aside([&] {
+        config::Settings others = settings_;
+        std::erase_if(others.tenants, [&](const auto& other) { return other.name == tenant; });
+        loaded = config::load_tenant(running->file, others);
+    });
     if (!loaded) return tl::unexpected(config::complaints_error(loaded.error()));
     if (auto same = same_tunnels(*running, *loaded); !same) return same;
     if (auto done = protection_->rekey(*loaded); !done) return done;

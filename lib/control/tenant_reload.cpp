@@ -3,6 +3,7 @@
 #include "config/load.h"
 #include "control/running_controller.h"
 
+#include <map>
 #include <utility>
 
 #include <fmt/format.h>
@@ -31,20 +32,28 @@ std::vector<std::string> changed_keys(const config::TenantSettings& running,
 
 Expected<std::vector<config::TenantSettings>>
 RunningController::load_again(const std::string& tenant) const {
-    // One after the other, each beside those before it as they will be: as they are applied.
-    config::Settings beside = settings_;
+    std::map<std::string, std::map<std::string, std::uint16_t>> open_mtus;
+    for (const auto& running : settings_.tenants)
+        if (tenant.empty() || running.name == tenant)
+            open_mtus.emplace(running.name, ports_->open_mtus(running.name));
     std::vector<config::TenantSettings> loaded;
     std::vector<config::Complaint> complaints;
-    for (auto& running : beside.tenants) {
-        if (!tenant.empty() && running.name != tenant) continue;
-        auto file = config::reload_tenant(running, beside, ports_->open_mtus(running.name));
-        if (file) {
-            loaded.push_back(*file);
-            running = std::move(*file);
-            continue;
+    // Links do not touch the settings, and need not wait for files.
+    loop_.run_aside([&] {
+        // One after the other, each beside those before it as they will be: as they are applied.
+        config::Settings beside = settings_;
+        for (auto& running : beside.tenants) {
+            const auto mtus = open_mtus.find(running.name);
+            if (mtus == open_mtus.end()) continue;
+            auto file = config::reload_tenant(running, beside, mtus->second);
+            if (file) {
+                loaded.push_back(*file);
+                running = std::move(*file);
+                continue;
+            }
+            complaints.insert(complaints.end(), file.error().begin(), file.error().end());
         }
-        complaints.insert(complaints.end(), file.error().begin(), file.error().end());
-    }
+    });
     if (!complaints.empty()) return tl::unexpected(config::complaints_error(complaints));
     return loaded;
 }
