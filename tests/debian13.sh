@@ -28,9 +28,12 @@ targets=(app/sallyport tests/unit/datapath/datapath_test tests/unit/ipsec/ipsec_
     tests/mlx5sim/mlx5sim_verdicts tests/mlx5sim/mlx5sim_capture
     tests/mlx5sim/librte_unknown_mlx5.so)
 tests=(datapath ipsec hardware_path)
-# All of it with AddressSanitizer and UndefinedBehaviorSanitizer.
+# All of it with AddressSanitizer and UndefinedBehaviorSanitizer, and optimised a little: the tests
+# save more time than the build takes. GCC 14 then finds values of std::optional uninitialised that
+# are not, as its manual says of -fsanitize.
 export DEBIAN13_BUILD=build-sanitize
-export DEBIAN13_OPTIONS="-Db_sanitize=address,undefined -Db_lundef=false"
+export DEBIAN13_OPTIONS="-Db_sanitize=address,undefined -Db_lundef=false -Doptimization=1
+    -Dcpp_args=-Wno-maybe-uninitialized"
 build=$folder/$DEBIAN13_BUILD
 
 in_root() { "$source/tests/debian13_root.sh" run "$folder" "$@"; }

@@ -127,7 +127,7 @@ class Bench(Closing):
 
     def frames_at(self, place: str, marker: bytes) -> list[Packet]:
         """Frames with this marker that were heard at a place, as they came."""
-        return [frame for frame in self.heard[place] if marker in bytes(frame)]
+        return [frame for frame in self.heard[place] if marker in frame.original]
 
     def places_that_heard(self, marker: bytes) -> set[str]:
         """All places where a frame with this marker has arrived."""

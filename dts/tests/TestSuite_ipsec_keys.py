@@ -60,6 +60,7 @@ class TestInlineKeys:
         assert_pings(pair.near.vm, pair.far.vm.ip)
         assert len(esp_only(pair.heard())) >= 20
 
+    @pytest.mark.software_only("keys and shell are the CPU's, as without a card")
     def test_shown_nowhere(self, pair: ProtectedPair) -> None:
         """No command, no log and no memory of the process has the digits.
 
@@ -95,6 +96,7 @@ class TestInlineKeys:
                 if entry["state"] == "active"}
         assert spis == {f"0x{pair.sas.out.spi:08x}", f"0x{pair.sas.into.spi:08x}"}
 
+    @pytest.mark.software_only("the reload of a file does not come to the card")
     @pytest.mark.parametrize("mode", [0o640, 0o604])
     def test_a_file_that_others_can_read(self, pair: ProtectedPair, mode: int) -> None:
         """It is refused with clear words, and what runs goes on.

@@ -164,6 +164,7 @@ class TestIpsecLinuxPeer:
 class TestSecondChoice:
     """The guest that is taken where User-Mode Linux does not run, whether it runs here or not."""
 
+    @pytest.mark.software_only("it is of the guest, not of the NIC")
     def test_ping_by_qemu(self) -> None:
         """Pings pass both ways, and only ESP is on the wire.
 
@@ -224,6 +225,7 @@ class TestHostile:
 class TestWithoutKeys:
     """Nothing leaves in clear, whatever is missing."""
 
+    @pytest.mark.software_only("the process ends before it looks for its card")
     def test_a_key_that_others_can_read(self) -> None:
         """The process does not start, and says why without a word of the key."""
         with Protected() as bed:

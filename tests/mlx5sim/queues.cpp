@@ -62,6 +62,7 @@ void CompletionQueue::push_late(std::chrono::steady_clock::time_point due,
                                 Completion opcode) {
     Waiting& last = waiting_.emplace_back(Waiting{due, {}, opcode});
     std::copy(entry.begin(), entry.end(), last.entry.begin());
+    ++late_;
 }
 
 unsigned CompletionQueue::deliver_due(std::chrono::steady_clock::time_point now, unsigned most) {
@@ -70,6 +71,7 @@ unsigned CompletionQueue::deliver_due(std::chrono::steady_clock::time_point now,
         push(waiting_.front().entry, waiting_.front().opcode);
         waiting_.pop_front();
     }
+    late_ -= delivered;
     return delivered;
 }
 

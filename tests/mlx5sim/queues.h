@@ -45,6 +45,7 @@ class CompletionQueue : public Indexed<CompletionQueue> {
     /// @p doorbell is the record of two words: consumer's index, arming. Both stay the caller's.
     CompletionQueue(std::uint32_t number, std::uint8_t* buffer, unsigned log_size,
                     std::uint8_t* doorbell);
+    ~CompletionQueue() override { late_ -= waiting_.size(); }
 
     /// Whether the consumer has left room for one more.
     bool has_room() const;
@@ -56,6 +57,8 @@ class CompletionQueue : public Indexed<CompletionQueue> {
     /// Those that are due, @p most of them. @return how many
     unsigned deliver_due(std::chrono::steady_clock::time_point now, unsigned most);
     bool is_late() const { return !waiting_.empty(); }
+    /// How many wait in all queues.
+    static std::size_t late() { return late_; }
 
     std::uint8_t* buffer() const { return buffer_; }
     std::size_t entries() const { return std::size_t{1} << log_size_; }
@@ -72,6 +75,7 @@ class CompletionQueue : public Indexed<CompletionQueue> {
     std::uint8_t* doorbell_;
     std::uint32_t produced_ = 0;
     std::deque<Waiting> waiting_;
+    static inline std::size_t late_ = 0;
 };
 
 /// A queue of work requests in units of 64 octets.

@@ -81,7 +81,8 @@ class Burst:
         _fields_ = [("name", ctypes.c_void_p), ("name_size", ctypes.c_uint32),
                     ("parts", ctypes.c_void_p), ("part_count", ctypes.c_size_t),
                     ("control", ctypes.c_void_p), ("control_size", ctypes.c_size_t),
-                    ("flags", ctypes.c_int), ("sent", ctypes.c_uint32)]
+                    # A msghdr inside a mmsghdr is padded to the alignment of its pointers.
+                    ("flags", ctypes.c_size_t), ("sent", ctypes.c_uint32)]
 
     def __init__(self, interface: str, frame: bytes, count: int) -> None:
         self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
@@ -113,9 +114,10 @@ def time_of_the_card(process: Sallyport) -> int:
 
 
 def through_interfaces(process: Sallyport, size: int) -> None:
-    """No more are under way than the card's socket holds."""
-    most, seconds = 4096, 3
-    burst = Burst("vm-far", to_station(size, b""), 64)
+    """No more are under way than the card's socket holds; to look how many they are takes as long
+    as to send a hundred."""
+    most, seconds = 8192, 3
+    burst = Burst("vm-far", to_station(size, b""), 512)
     sent, before, begin = 0, received("wire-far"), time.monotonic()
     time_before = time_of_the_card(process)
     while (now := time.monotonic()) < begin + seconds:
