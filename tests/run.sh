@@ -265,10 +265,19 @@ run_format() {
     fi
 }
 
+# Its packages come and are unpacked while others compile; who needs it says why where it is missing.
+root_maker=
+make_debian13_root() {
+    "$root/dts/setup.sh" packages debian13
+    "$root/tests/debian13_root.sh" make "$folder-debian13" >/dev/null 2>&1 &
+    root_maker=$!
+}
+await_debian13_root() { [ -z "$root_maker" ] || wait "$root_maker"; }
+
 run_debian13() {
     heading "Debian 13"
     local build=$folder-debian13
-    "$root/dts/setup.sh" packages debian13
+    await_debian13_root
     debian13_suite "$build" unit "unit tests (Debian 13)" "$build/report.xml"
     debian13_suite "$build" mlx5sim "mlx5 driver on a simulated card" "$build/mlx5sim.xml"
 }
@@ -296,7 +305,7 @@ run_mlx5sim() {
     local -x DTS_DEBIAN13_BUILD=build-sanitize DEBIAN13_BUILD=build-sanitize
     local -x DEBIAN13_OPTIONS="-Db_sanitize=address,undefined -Db_lundef=false -Doptimization=1
         -Dcpp_args=-Wno-maybe-uninitialized"
-    "$root/dts/setup.sh" packages debian13
+    await_debian13_root
     log=$(mktemp)
     "$root/tests/debian13_root.sh" build "$DTS_DEBIAN13" app/sallyport app/sallyport-shell \
         dts/tools/packet_mutator tests/mlx5sim/mlx5sim.so >"$log" 2>&1 || status=$?
@@ -374,6 +383,10 @@ fi
 # Without these one case is skipped, which says so.
 case " ${suites[*]} " in
 *" dts "* | *" mlx5sim "*) "$root/dts/setup.sh" packages guest ;;
+esac
+
+case " ${suites[*]} " in
+*" debian13 "* | *" mlx5sim "*) make_debian13_root ;;
 esac
 
 for suite in "${suites[@]}"; do

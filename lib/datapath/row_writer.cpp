@@ -347,8 +347,9 @@ void RowWriter::publish_local_endpoints() {
     for (const auto& [spi, sa] : inbound_sas_)
         view->protected_vteps.push_back(sa.vtep);
     std::sort(view->protected_vteps.begin(), view->protected_vteps.end());
-    const auto doubles = std::ranges::unique(view->protected_vteps);
-    view->protected_vteps.erase(doubles.begin(), doubles.end());
+    view->protected_vteps.erase(
+        std::unique(view->protected_vteps.begin(), view->protected_vteps.end()),
+        view->protected_vteps.end());
     tables_.local_endpoints.publish(0, std::move(view));
 }
 
