@@ -7,6 +7,7 @@
 
 #include <rte_eal.h>
 #include <rte_errno.h>
+#include <rte_ethdev.h>
 #include <rte_lcore.h>
 #include <sched.h>
 #include <spdlog/spdlog.h>
@@ -44,6 +45,16 @@ std::vector<int> usable_cpus() {
             if (CPU_ISSET(cpu, &set)) cpus.push_back(cpu);
     if (cpus.empty()) cpus.push_back(0);
     return cpus;
+}
+
+/// Ports of a card that has been removed are left as they are (datapath::Port); EAL would close
+/// them.
+bool has_removed_port() {
+    std::uint16_t port = 0;
+    RTE_ETH_FOREACH_DEV(port) {
+        if (rte_eth_dev_is_removed(port) == 1) return true;
+    }
+    return false;
 }
 
 } // namespace
@@ -88,7 +99,7 @@ Expected<Eal> Eal::init(const std::string& program, std::vector<std::string> arg
 Eal::Eal(Eal&& other) noexcept : initialised_(std::exchange(other.initialised_, false)) {}
 
 Eal::~Eal() {
-    if (initialised_) rte_eal_cleanup();
+    if (initialised_ && !has_removed_port()) rte_eal_cleanup();
 }
 
 } // namespace sallyport

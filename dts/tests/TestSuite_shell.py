@@ -514,6 +514,7 @@ class TestProcess:
         assert not sallyport.socket.exists()
         wait_until(lambda: not hypervisor.namespace.has_link("sallyport0"), "host port is gone")
 
+    @pytest.mark.software_only("it ends before it looks for its card")
     def test_second_instance(self, hypervisor: Hypervisor) -> None:
         """A second process on the same config is refused, and the first goes on.
 
@@ -547,6 +548,7 @@ class TestProcess:
         sallyport.start()
         assert hypervisor.shell.run("show version").status == 0
 
+    @pytest.mark.software_only("the terminal is the shell's")
     def test_terminal(self, hypervisor: Hypervisor) -> None:
         """`-i`: the shell on the terminal; `quit` there stops the process.
 
@@ -565,6 +567,7 @@ class TestProcess:
         assert status == 0, text
         sallyport.close()
 
+    @pytest.mark.software_only("the log's format is not the card's")
     def test_json_log(self, hypervisor: Hypervisor) -> None:
         """`log.format = json`: every line of the log is a JSON object.
 

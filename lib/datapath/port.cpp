@@ -180,6 +180,8 @@ Expected<void> Port::start(std::uint32_t max_frame) {
 
 Port::~Port() {
     if (driver_.empty()) return;
+    // mlx5 has freed by then what it reads when it closes a port.
+    if (rte_eth_dev_is_removed(id_) == 1) return;
     rte_eth_dev_info info{};
     const bool known = rte_eth_dev_info_get(id_, &info) == 0;
     if (started_) {

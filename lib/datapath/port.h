@@ -109,8 +109,9 @@ class Port {
     [[nodiscard]] PortCounters counters() const;
     void reset_counters();
 
-    /// The device is gone: until the end, where the port is stopped and closed as ever, its driver
-    /// is asked nothing more. The software path must not use the port any more.
+    /// The device is gone: its driver is asked nothing more. The software path must not use the
+    /// port any more. At the end it is stopped and closed as ever, or left as it is where the
+    /// driver says itself that the device has been removed.
     void set_removed();
     [[nodiscard]] bool is_removed() const { return removed_.has_value(); }
 

@@ -231,6 +231,10 @@ MLX5SIM_EXPORT int ibv_close_device(ibv_context* context) {
 
 MLX5SIM_EXPORT int ibv_query_device(ibv_context*, ibv_device_attr* attributes) {
     *attributes = {};
+    {
+        const std::lock_guard guard(card_lock());
+        if (faults().removed) return EIO;
+    }
     fill(*attributes);
     return 0;
 }

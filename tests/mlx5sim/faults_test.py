@@ -240,7 +240,8 @@ class TestFaults(ProductTest):
         self.stops_clean(process)
 
     def test_removed(self) -> None:
-        """The card says that it is gone: the process lives to be stopped, and leaves nothing."""
+        """The card says that it is gone: the process lives to be stopped, and does not let the driver
+        close its ports, for which it reads what it has freed."""
         process = self.start_ready("complete")
         process.order("remove-device")
         self.eventually(lambda: process.shell("show uplink")["active"] is None, process)
@@ -248,6 +249,8 @@ class TestFaults(ProductTest):
                          {False})
         process.shell("show eswitch")
         self.stops_clean(process)
+        # The driver's own tables, which go with the ports.
+        self.assertNotIn("Cannot destroy table containing matchers", process.log())
 
 
 if __name__ == "__main__":

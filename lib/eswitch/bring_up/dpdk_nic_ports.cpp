@@ -17,6 +17,14 @@ std::string reason(int error) {
     return rte_strerror(error < 0 ? -error : error);
 }
 
+bool has_removed_port(const rte_device& device) {
+    std::uint16_t id = 0;
+    RTE_ETH_FOREACH_DEV_OF(id, &device) {
+        if (rte_eth_dev_is_removed(id) == 1) return true;
+    }
+    return false;
+}
+
 class DpdkNicPorts final : public NicPorts {
   public:
     Expected<void> probe(const std::string& device) override {
@@ -33,6 +41,7 @@ class DpdkNicPorts final : public NicPorts {
         if (found == devices_.end()) return {};
         rte_device* const device = found->second;
         devices_.erase(found);
+        if (has_removed_port(*device)) return {};
         if (const int error = rte_dev_remove(device); error != 0)
             return failure(fmt::format("cannot close device {}: {}", to_string(pci), reason(error)),
                            {}, "end the process");

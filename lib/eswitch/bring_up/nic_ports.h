@@ -30,7 +30,7 @@ class NicPorts {
     /// @param device "0000:08:00.0,dv_flow_en=2,..."
     virtual Expected<void> probe(const std::string& device) = 0;
     /// Closes all ports of a PCI function that probe() was called for. Does nothing where there is
-    /// none.
+    /// none, or where the card has been removed: the driver would read what it has freed.
     virtual Expected<void> remove(const net::PciAddress& pci) = 0;
     /// All Ethernet ports of the process.
     virtual std::vector<NicPort> list() = 0;
