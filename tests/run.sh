@@ -232,7 +232,8 @@ run_sanitize() { sanitized_build && unit_tests sanitized "$folder-sanitize"; }
 run_dts() {
     sanitized_build || return
     local -x DTS_TIME_SCALE=3
-    end_to_end "sanitized, two at a time" "$folder-sanitize" -m "not alone" --numprocesses 2 \
+    # Much of it is waiting: three fill two cores.
+    end_to_end "sanitized, three at a time" "$folder-sanitize" -m "not alone" --numprocesses 3 \
         --dist loadscope
     end_to_end "sanitized, one at a time" "$folder-sanitize" -m alone
 }
@@ -318,7 +319,6 @@ run_mlx5sim() {
         # Less of what is repeated than without a card, and slower: a NIC's receive queues are short.
         local less=(--nic mlx5sim --hostile-packets 2000 --hostile-rate 2000 --failovers 20
             --flap-seconds 4 --rekeys 3)
-        # Much of it is waiting: three fill two cores.
         end_to_end "simulated card, three at a time" "$DTS_BUILD" "${less[@]}" -m "not alone" \
             --numprocesses 3 --dist loadscope
         end_to_end "simulated card, one at a time" "$DTS_BUILD" "${less[@]}" -m alone
