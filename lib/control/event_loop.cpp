@@ -11,6 +11,7 @@
 #include <exception>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <system_error>
 #include <thread>
 #include <unordered_map>
@@ -18,6 +19,7 @@
 #include <vector>
 
 #include <fmt/format.h>
+#include <poll.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/timerfd.h>
@@ -28,6 +30,9 @@ namespace {
 
 using base::errno_text;
 using Clock = std::chrono::steady_clock;
+using namespace std::chrono_literals;
+
+constexpr auto moment = 100us;
 
 // Steady clock and CLOCK_MONOTONIC are the same clock on Linux, which lets the timerfd take
 // absolute times.
@@ -93,7 +98,7 @@ class EpollLoop final : public EventLoop {
     void cancel(TimerId timer) override;
     void post(std::function<void()> work) override { posted_.put(std::move(work)); }
     void post_first(std::function<void()> work) override { posted_first_.put(std::move(work)); }
-    void run_first() override { run_first_for(0); }
+    void run_first() override { run_first_for(moment); }
     void run_aside(const std::function<void()>& work) override;
     void run() override;
     void stop() noexcept override;
@@ -126,7 +131,8 @@ class EpollLoop final : public EventLoop {
 
     Expected<void> watch_by(int epoll, int fd, std::function<void()> readable);
     static Expected<void> add(int epoll, int fd, Token token);
-    void run_first_for(int timeout_ms);
+    /// @param longest to wait for something; absent: for ever
+    void run_first_for(std::optional<std::chrono::nanoseconds> longest);
     /// All that does not go first.
     void call(const std::function<void()>& callback);
     TimerId set(std::chrono::milliseconds delay, bool periodic, std::function<void()> due);
@@ -234,7 +240,7 @@ void EpollLoop::stop() noexcept {
     errno = saved;
 }
 
-void EpollLoop::run_first_for(int timeout_ms) {
+void EpollLoop::run_first_for(std::optional<std::chrono::nanoseconds> longest) {
     if (std::exchange(first_runs_, true)) return;
     struct Runs {
         ~Runs() { flag = false; }
@@ -242,9 +248,13 @@ void EpollLoop::run_first_for(int timeout_ms) {
     };
     const Runs runs{first_runs_};
     std::array<epoll_event, 16> events{};
+    if (longest != 0ns) {
+        pollfd first{first_.get(), POLLIN, 0};
+        const timespec limit{0, longest.value_or(0ns).count()};
+        ::ppoll(&first, 1, longest ? &limit : nullptr, nullptr);
+    }
     // One look: what is readable for ever must not keep the others from their turn.
-    const int count =
-        ::epoll_wait(first_.get(), events.data(), static_cast<int>(events.size()), timeout_ms);
+    const int count = ::epoll_wait(first_.get(), events.data(), static_cast<int>(events.size()), 0);
     for (int i = 0; i < count; ++i)
         dispatch(events[static_cast<std::size_t>(i)].data.u64);
 }
@@ -268,13 +278,13 @@ void EpollLoop::run_aside(const std::function<void()>& work) {
     }
     if (!helper.joinable()) return work();
     while (!done)
-        run_first_for(-1);
+        run_first_for(std::nullopt);
     helper.join();
     if (thrown) std::rethrow_exception(thrown);
 }
 
 void EpollLoop::call(const std::function<void()>& callback) {
-    run_first();
+    run_first_for(0ns);
     if (!stopping_) callback();
 }
 
@@ -294,7 +304,7 @@ void EpollLoop::run_timers() {
     auto now = Clock::now();
     for (;;) {
         // It may cancel what is due.
-        run_first();
+        run_first_for(0ns);
         if (schedule_.empty() || schedule_.begin()->first.first > now || stopping_) return;
         TimerId id = schedule_.begin()->second;
         schedule_.erase(schedule_.begin());
@@ -325,7 +335,7 @@ void EpollLoop::dispatch(Token token) {
             work();
         return;
     case first_token:
-        return run_first();
+        return run_first_for(0ns);
     default:
         break;
     }

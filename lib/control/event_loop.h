@@ -40,7 +40,9 @@ class EventLoop {
     virtual void post_first(std::function<void()> work) = 0;
 
     /// Runs what goes first and is due, from within any other callback, which must bear that links
-    /// change meanwhile. Within one of those that go first it does nothing.
+    /// change meanwhile. Within one of those that go first it does nothing. Waits for it a moment,
+    /// in which ordinary threads have the processor that one with a real-time priority keeps from
+    /// them.
     virtual void run_first() = 0;
     /// Runs @p work, which must share nothing with any callback, on a thread of its own, and what
     /// goes first meanwhile. @p work is done when it returns, and its exceptions are thrown here.
