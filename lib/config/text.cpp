@@ -106,9 +106,8 @@ std::string uplinks_text(const Settings& settings) {
                          to_string(policy.preempt), policy.updelay.count(),
                          policy.downdelay.count(), policy.hold_down_base.count(),
                          policy.hold_down_limit.count(), policy.hold_down_quiet.count())
-           + fmt::format("real_time = {}\npoll_interval_ms = {}\nannounce_count = "
-                         "{}\nannounce_interval_ms = {}\n"
-                         "probe_port = {}\n",
+           + fmt::format("real_time = {}\npoll_interval_ms = {}\nannounce_count = {}\n"
+                         "announce_interval_ms = {}\nprobe_port = {}\n",
                          on_or_off(failover.real_time), failover.poll_interval.count(),
                          failover.announce_count, failover.announce_interval.count(),
                          failover.probe_port == 0 ? "none" : std::to_string(failover.probe_port))

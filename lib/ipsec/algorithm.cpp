@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cctype>
 
 namespace sallyport::ipsec {
@@ -66,6 +67,10 @@ constexpr bool in_order() {
     return true;
 }
 static_assert(in_order());
+// Padding is checked by a mask.
+static_assert(std::ranges::all_of(table, [](const auto& algorithm) {
+    return std::has_single_bit(algorithm.block);
+}));
 
 bool same(std::string_view a, std::string_view b) {
     return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](unsigned char x, unsigned char y) {
