@@ -25,6 +25,14 @@ std::string reason(int error) {
     return rte_strerror(error < 0 ? -error : error);
 }
 
+/// Of a queue that cannot be filled.
+std::string remedy(int error) {
+    return error == -ENOMEM
+               ? "raise limits.buffers: each receive queue keeps up to " + std::to_string(ring_size)
+                     + " of them; or give the process more memory (EAL option -m)"
+               : "";
+}
+
 rte_ether_addr to_dpdk(const net::MacAddress& mac) {
     rte_ether_addr address;
     std::memcpy(address.addr_bytes, mac.octets.data(), mac.octets.size());
@@ -144,7 +152,7 @@ Expected<void> Port::bring_up(rte_mempool* pool) {
         if (error == 0) error = rte_eth_tx_queue_setup(id_, queue, tx_ring, SOCKET_ID_ANY, nullptr);
         if (error != 0)
             return failure("cannot set up queue " + std::to_string(queue) + ": " + reason(error),
-                           where);
+                           where, remedy(error));
     }
     return start(slots ? longest : settings_.mtu + frame_overhead);
 }
@@ -158,7 +166,7 @@ Expected<void> Port::start(std::uint32_t max_frame) {
         if (auto done = settings_.steps->before_start(id_); !done) return done;
     if (const int error = rte_eth_dev_start(id_); error != 0) {
         if (settings_.steps != nullptr) settings_.steps->after_stop(id_);
-        return failure("cannot start the device: " + reason(error), where);
+        return failure("cannot start the device: " + reason(error), where, remedy(error));
     }
     started_ = true;
 

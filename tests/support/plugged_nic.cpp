@@ -112,6 +112,8 @@ int __real_rte_eth_dev_configure(std::uint16_t port, std::uint16_t rx_queues,
                                  std::uint16_t tx_queues, const rte_eth_conf* conf);
 int __real_rte_eth_dev_conf_get(std::uint16_t port, rte_eth_conf* conf);
 int __real_rte_eth_dev_close(std::uint16_t port);
+int __real_rte_eth_dev_is_removed(std::uint16_t port);
+int __real_rte_eth_dev_start(std::uint16_t port);
 int __real_rte_eth_dev_stop(std::uint16_t port);
 int __real_rte_eth_link_get_nowait(std::uint16_t port, rte_eth_link* link);
 int __real_rte_eth_stats_get(std::uint16_t port, rte_eth_stats* stats);
@@ -131,6 +133,8 @@ int __wrap_rte_eth_dev_configure(std::uint16_t port, std::uint16_t rx_queues,
                                  std::uint16_t tx_queues, const rte_eth_conf* conf);
 int __wrap_rte_eth_dev_conf_get(std::uint16_t port, rte_eth_conf* conf);
 int __wrap_rte_eth_dev_close(std::uint16_t port);
+int __wrap_rte_eth_dev_is_removed(std::uint16_t port);
+int __wrap_rte_eth_dev_start(std::uint16_t port);
 int __wrap_rte_eth_dev_stop(std::uint16_t port);
 int __wrap_rte_eth_link_get_nowait(std::uint16_t port, rte_eth_link* link);
 int __wrap_rte_eth_stats_get(std::uint16_t port, rte_eth_stats* stats);
@@ -190,6 +194,17 @@ int __wrap_rte_eth_dev_conf_get(std::uint16_t port, rte_eth_conf* conf) {
         conf->txmode.offloads |= plugged->tx_on;
     }
     return result;
+}
+
+int __wrap_rte_eth_dev_is_removed(std::uint16_t port) {
+    const PluggedNic* const plugged = find(port);
+    return plugged != nullptr && plugged->says_removed ? 1 : __real_rte_eth_dev_is_removed(port);
+}
+
+int __wrap_rte_eth_dev_start(std::uint16_t port) {
+    const PluggedNic* const plugged = find(port);
+    return plugged != nullptr && plugged->start_error != 0 ? plugged->start_error
+                                                           : __real_rte_eth_dev_start(port);
 }
 
 int __wrap_rte_eth_dev_stop(std::uint16_t port) {

@@ -60,6 +60,10 @@ class PluggedNic {
     /// The device is off its bus: on a thread of its own, as the driver would, tells whoever asked
     /// for RTE_ETH_EVENT_INTR_RMV.
     void pull();
+    /// What its driver says when it is asked whether it is.
+    bool says_removed = false;
+    /// Its driver cannot start it: a negative errno.
+    int start_error = 0;
     /// Its driver raises that event. To be set before the port is opened.
     bool tells_of_removal = false;
     /// Whether the port's owner switched it on.

@@ -6,6 +6,8 @@
 #include "support/fake_nic.h"
 #include "support/plugged_nic.h"
 
+#include <algorithm>
+
 namespace sallyport::datapath {
 namespace {
 
@@ -108,25 +110,70 @@ TEST_F(PortTest, OpensReportsAndGoes) {
     EXPECT_EQ(port.counters().rx_packets, 0U);
 }
 
+/// A port on a NIC whose driver is told what to answer.
+class PluggedPort {
+  public:
+    explicit PluggedPort(rte_mempool* pool)
+        : ring_("plugged", pool), nic_("plugged"), plugged(ring_.device(), nic_), pool_(pool) {
+        plugged.rx_offer = plugged.tx_offer = 0;
+    }
+    Expected<std::unique_ptr<Port>> open(PortRole role = PortRole::uplink) {
+        PortSettings settings;
+        settings.name = "q";
+        settings.device = ring_.device();
+        settings.role = role;
+        return Port::open(settings, pool_);
+    }
+
+  private:
+    testing::RingDevice ring_;
+    testing::FakeNic nic_;
+
+  public:
+    testing::PluggedNic plugged;
+
+  private:
+    rte_mempool* pool_;
+};
+
 // mlx5 looks at none of the ports behind one for which it is off.
 TEST_F(PortTest, EveryPortWhoseDriverTellsOfItsLinkIsToldOf) {
     for (const PortRole role : {PortRole::uplink, PortRole::vm_port, PortRole::host}) {
         for (const bool tells : {true, false}) {
             SCOPED_TRACE(std::string(to_string(role)) + (tells ? " tells" : " does not"));
-            testing::RingDevice ring("lsc", path().buffer_pool());
-            testing::FakeNic nic("lsc");
-            testing::PluggedNic plugged(ring.device(), nic);
-            plugged.rx_offer = plugged.tx_offer = 0;
-            plugged.tells_of_link = tells;
-            PortSettings settings;
-            settings.name = "q";
-            settings.device = ring.device();
-            settings.role = role;
-            const auto port = Port::open(settings, path().buffer_pool());
-            ASSERT_TRUE(port) << port.error().message();
-            EXPECT_EQ(plugged.link_event_on, tells);
-            EXPECT_EQ((*port)->link_event(), tells);
+            PluggedPort port(path().buffer_pool());
+            port.plugged.tells_of_link = tells;
+            const auto opened = port.open(role);
+            ASSERT_TRUE(opened) << opened.error().message();
+            EXPECT_EQ(port.plugged.link_event_on, tells);
+            EXPECT_EQ((*opened)->link_event(), tells);
         }
+    }
+}
+
+TEST_F(PortTest, WithoutBuffersItSaysWhichSettingToRaise) {
+    for (const int error : {-ENOMEM, -EIO}) {
+        PluggedPort port(path().buffer_pool());
+        port.plugged.start_error = error;
+        const auto opened = port.open();
+        ASSERT_FALSE(opened);
+        const std::string message = opened.error().message();
+        EXPECT_NE(message.find("cannot start the device"), std::string::npos) << message;
+        EXPECT_EQ(message.find("limits.buffers") != std::string::npos, error == -ENOMEM) << message;
+    }
+}
+
+TEST_F(PortTest, ItsDriverIsNotAskedToCloseWhatItSaysIsRemoved) {
+    for (const bool removed : {false, true}) {
+        PluggedPort port(path().buffer_pool());
+        {
+            const auto opened = port.open();
+            ASSERT_TRUE(opened) << opened.error().message();
+            port.plugged.says_removed = removed;
+            port.plugged.calls.clear();
+        }
+        const auto& calls = port.plugged.calls;
+        EXPECT_EQ(std::find(calls.begin(), calls.end(), "close") == calls.end(), removed);
     }
 }
 
