@@ -49,10 +49,13 @@ ExitCode check_config(const config::Settings& settings) {
     return ExitCode::success;
 }
 
-/// The control thread waits for no ordinary one when a link is lost.
-void go_first() {
-    if (auto done = base::enter_real_time(); !done)
-        spdlog::info("on a busy machine a failover will take longer: {}", done.error().message());
+/// The control thread waits for no ordinary one when a link is lost. But no start and no stop is a
+/// reason to keep others from the processor.
+void run_ahead(control::EventLoop& events) {
+    const auto ahead = base::RealTime::enter();
+    if (!ahead)
+        spdlog::info("on a busy machine a failover will take longer: {}", ahead.error().message());
+    events.run();
 }
 
 /// The control thread's life, once EAL is up.
@@ -88,10 +91,11 @@ Expected<void> serve(const Options& options, const config::Settings& settings,
         if (!started) return tl::unexpected(started.error());
         console = std::move(*started);
     }
-    // Not before: what a start takes is no reason to keep others from the processor.
-    if (settings.failover.real_time) go_first();
     spdlog::info("{} is ready", settings.node);
-    events.run();
+    if (settings.failover.real_time)
+        run_ahead(events);
+    else
+        events.run();
     return {};
 }
 

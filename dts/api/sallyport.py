@@ -60,6 +60,8 @@ class Sallyport:
         if card is not None:
             # Sanitized, a worker that wakes every 100 us takes a tenth of a processor for nothing.
             self.main.settings.setdefault("workers.max_sleep_us", 1000)
+            # The card is a thread that needs a processor too: who waits for it must not take that.
+            self.main.settings.setdefault("failover.real_time", "off")
         self.folder = Path(tempfile.mkdtemp(prefix=f"{namespace.name}-"))
         self.prefix = f"{namespace.name}-{Sallyport._count}"
         self.socket = self.folder / "shell.sock"

@@ -5,8 +5,19 @@
 
 namespace sallyport::base {
 
-/// Puts the calling thread ahead of all threads without a real-time priority (sched(7): SCHED_RR,
-/// the lowest priority there is). Threads that it starts afterwards are ordinary ones.
-Expected<void> enter_real_time();
+/// Puts a thread ahead of all threads without a real-time priority (sched(7): SCHED_RR, the lowest
+/// priority there is), for as long as the object lives. Threads that it starts are ordinary ones.
+class RealTime {
+  public:
+    /// Of the calling thread, which must be the one that destroys the object.
+    static Expected<RealTime> enter();
+    ~RealTime();
+    RealTime(RealTime&& other) noexcept;
+    RealTime& operator=(RealTime&&) = delete;
+
+  private:
+    RealTime() = default;
+    bool entered_ = true;
+};
 
 } // namespace sallyport::base

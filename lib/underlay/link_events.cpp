@@ -72,8 +72,9 @@ Expected<void> LinkEvents::start(bool real_time) {
     }
     try {
         listener_ = std::thread([this, real_time] {
+            if (!real_time) return listen();
             // Where it is not allowed, the control thread says so.
-            if (real_time) static_cast<void>(base::enter_real_time());
+            const auto ahead = base::RealTime::enter();
             listen();
         });
     } catch (const std::system_error& error) {

@@ -48,6 +48,8 @@ device = pf1
 interface = simp1
 [failover]
 primary = p0
+# The card is a thread that needs a processor too: who waits for it must not take that.
+real_time = off
 [tenants]
 directory = tenants.d
 """
