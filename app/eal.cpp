@@ -99,7 +99,11 @@ Expected<Eal> Eal::init(const std::string& program, std::vector<std::string> arg
 Eal::Eal(Eal&& other) noexcept : initialised_(std::exchange(other.initialised_, false)) {}
 
 Eal::~Eal() {
-    if (initialised_ && !has_removed_port()) rte_eal_cleanup();
+    if (!initialised_) return;
+    left_running_ = has_removed_port();
+    if (!left_running_) rte_eal_cleanup();
 }
+
+bool Eal::left_running_ = false;
 
 } // namespace sallyport

@@ -19,9 +19,14 @@ class Eal {
     Eal(Eal&& other) noexcept;
     Eal& operator=(Eal&&) = delete;
 
+    /// After the end of the object: EAL was not cleaned up, since that would close ports of a card
+    /// that has been removed, and threads of its driver still run.
+    static bool left_running() { return left_running_; }
+
   private:
     Eal() = default;
     bool initialised_ = false;
+    static bool left_running_;
 };
 
 /// File prefix "sallyport"; one main and one worker lcore on the first two CPUs that the process

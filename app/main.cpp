@@ -17,6 +17,7 @@
 #include "telemetry/telemetry.h"
 
 #include <cstdio>
+#include <cstdlib>
 #include <memory>
 #include <optional>
 #include <string>
@@ -161,5 +162,9 @@ ExitCode start(const std::string& program, const std::vector<std::string>& argum
 
 int main(int argc, char** argv) {
     std::vector<std::string> arguments(argv + 1, argv + argc);
-    return static_cast<int>(sallyport::start(argv[0], arguments));
+    const int status = static_cast<int>(sallyport::start(argv[0], arguments));
+    if (!sallyport::Eal::left_running()) return status;
+    // Destructors would take from the driver's threads what they use: the log, DPDK's libraries.
+    std::fflush(nullptr);
+    std::_Exit(status);
 }
