@@ -11,7 +11,14 @@
 
 namespace sallyport::net {
 
-/// The same of a header with options.
+/// Adds the carries of a sum of 16-bit words to it.
+inline std::uint16_t fold_sum(std::uint32_t sum) {
+    sum = (sum & 0xffff) + (sum >> 16);
+    sum = (sum & 0xffff) + (sum >> 16);
+    return static_cast<std::uint16_t>(sum);
+}
+
+/// ipv4_header_sum() of a header with options.
 std::uint16_t ipv4_header_sum_with_options(const std::uint8_t* header);
 
 /// Ones' complement sum of the header's words, as they lie in memory: 0xffff where its checksum is
@@ -26,10 +33,9 @@ inline std::uint16_t ipv4_header_sum(const std::uint8_t* header) {
         rte_cpu_to_be_16(static_cast<std::uint16_t>(RTE_IPV4_VHL_DEF << 8 | ip->type_of_service));
     sum += rte_cpu_to_be_16(static_cast<std::uint16_t>(ip->time_to_live << 8 | ip->next_proto_id));
     sum += std::uint64_t{ip->total_length} + ip->packet_id + ip->fragment_offset + ip->hdr_checksum;
-    // Three carries at most: of 32 bits twice, and of what that left.
-    sum = (sum & 0xffff) + (sum >> 16 & 0xffff) + (sum >> 32);
-    sum = (sum & 0xffff) + (sum >> 16);
-    return static_cast<std::uint16_t>((sum & 0xffff) + (sum >> 16));
+    // Addresses count as two words each.
+    return fold_sum(
+        static_cast<std::uint32_t>((sum & 0xffff) + (sum >> 16 & 0xffff) + (sum >> 32)));
 }
 
 /// @param header as for ipv4_header_sum()

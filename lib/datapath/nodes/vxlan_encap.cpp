@@ -2,6 +2,7 @@
 // Puts the outer headers in front of a frame (RFC 7348 section 5) and sends it by the active
 // uplink.
 #include "datapath/nodes/node.h"
+#include "net/ipv4_checksum.h"
 #include "net/overhead.h"
 
 #include <rte_ip.h>
@@ -45,12 +46,6 @@ std::uint16_t source_port(const Tables& tables, const rte_mbuf* packet, const Pa
         tables.source_port_first + (std::uint64_t{in.flow_hash} * tables.source_port_count >> 32));
 }
 
-std::uint16_t fold(std::uint32_t sum) {
-    sum = (sum & 0xffff) + (sum >> 16);
-    sum = (sum & 0xffff) + (sum >> 16);
-    return static_cast<std::uint16_t>(sum);
-}
-
 void finish_ipv4(Worker& worker, const TunnelView& tunnel, std::uint8_t* ip, std::uint32_t length,
                  std::uint8_t traffic_class) {
     auto* const header = reinterpret_cast<rte_ipv4_hdr*>(ip);
@@ -60,7 +55,7 @@ void finish_ipv4(Worker& worker, const TunnelView& tunnel, std::uint8_t* ip, std
     if (!worker.tables->dont_fragment) header->packet_id = rte_cpu_to_be_16(worker.ipv4_id++);
     const std::uint32_t sum =
         tunnel.ipv4_sum + net::load<std::uint16_t>(ip) + header->total_length + header->packet_id;
-    header->hdr_checksum = static_cast<std::uint16_t>(~fold(sum));
+    header->hdr_checksum = static_cast<std::uint16_t>(~net::fold_sum(sum));
 }
 
 void finish_ipv6(std::uint8_t* ip, std::uint32_t payload, std::uint8_t traffic_class,
