@@ -30,9 +30,9 @@ class Opening {
 
     void take(rte_mbuf* packet, std::uint32_t sa) {
         // Packets of one SA come in runs, and what is true of the burst's is true of this one.
-        if (burst_.count > 0 && sa == sa_ && burst_.count < burst_.packets.size()) {
+        if (burst_.count > 0 && sa == sa_ && !burst_.is_other(burst_.session)) {
             meta(packet).tenant = tenant_;
-            burst_.packets[burst_.count++] = packet;
+            burst_.add(burst_.session, packet);
             return;
         }
         const InboundSaView* const view = worker_.tables->inbound_sas.get(sa);
